@@ -1,0 +1,6 @@
+//! Ears, voice and judgement: the border types and traits of speech (`speech`), and the engines
+//! that implement them, one folder a role, one file an implementation.
+
+#![deny(unsafe_code)]
+
+pub mod speech;

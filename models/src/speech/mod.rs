@@ -1,0 +1,16 @@
+//! The border types of speech and the four traits, free of any engine.
+//!
+//! The pure rooms of the product know this module and nothing else of the crate. Deliberately
+//! absent: clocks, I/O, weights, vendors.
+
+mod expectation;
+mod hypothesis;
+mod traits;
+mod voice;
+
+pub use expectation::{Expectation, Phrase, PhrasePart, SlotKind};
+pub use hypothesis::{Hypothesis, HypothesisKind, Word};
+pub use traits::{
+    EndOfTurn, EngineFault, Intent, LanguageModel, Ranked, Recognizer, Synthesizer, TurnSoFar,
+};
+pub use voice::{Speech, SpeechRequest, SpokenWord};

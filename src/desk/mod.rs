@@ -1,0 +1,1 @@
+//! Agents, queues and routing: one machine for all calls.

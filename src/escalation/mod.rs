@@ -1,0 +1,1 @@
+//! When and how a human takes over.
