@@ -7,6 +7,7 @@
 
 mod frame;
 mod time;
+pub mod vad;
 
 pub use frame::{FRAME_MS, FRAME_SAMPLES_MAX, Frame, SampleRate};
 pub use time::MediaTime;
