@@ -24,15 +24,15 @@ pub trait Vad: Send {
     /// Hears the next window and returns the probability, of [0, 1], that it holds speech.
     ///
     /// `window` holds `window_samples` samples of [-1, 1]. A shorter one is filled up with silence,
-    /// a longer one cut; a sample that is no number counts as silence, so that one bad sample
-    /// cannot spoil what the detector remembers.
+    /// a longer one cut; a sample that is no finite number counts as silence, so that one bad
+    /// sample cannot spoil what the detector remembers.
     fn probability(&mut self, window: &[f32]) -> f32;
 
     /// Forgets all that was heard.
     fn reset(&mut self);
 }
 
-/// Brings a sample into the range that the detectors were trained on.
-fn tame(sample: f32) -> f32 {
-    if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 }
+/// Brings a sample into [-limit, limit]; what is no finite number becomes silence.
+fn tame(sample: f32, limit: f32) -> f32 {
+    if sample.is_finite() { sample.clamp(-limit, limit) } else { 0.0 }
 }

@@ -68,8 +68,9 @@ fn forward_avx2(
     forward_anywhere::<true>(weights, memory, window)
 }
 
+/// The pass itself; `FUSED` where the machine fuses multiplication and addition.
 #[inline(always)]
-fn forward_anywhere<const FUSED: bool>(
+pub(super) fn forward_anywhere<const FUSED: bool>(
     weights: &SileroWeights,
     memory: &mut Memory,
     window: &[f32; WINDOW_SAMPLES],

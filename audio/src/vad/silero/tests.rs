@@ -182,12 +182,36 @@ proptest! {
 }
 
 #[test]
+fn machines_without_avx2_hear_the_same() {
+    let weights = silero(made_up(5)).weights;
+    let (mut plain, mut chosen) = (Memory::EMPTY, Memory::EMPTY);
+    let mut noise = Noise(6);
+    for _ in 0..20 {
+        let window: [f32; WINDOW_SAMPLES] = std::array::from_fn(|_| noise.next());
+        let got = forward::forward_anywhere::<false>(&weights, &mut plain, &window);
+        let expected = forward(&weights, &mut chosen, &window);
+        assert!((got - expected).abs() < 1e-5, "{got} for {expected}");
+    }
+}
+
+#[test]
 fn a_sample_that_is_no_number_counts_as_silence() {
     let (mut spoiled, mut silent) = (silero(made_up(1)), silero(made_up(1)));
     spoiled.probability(&[f32::NAN; WINDOW_SAMPLES]);
     silent.probability(&[0.0; WINDOW_SAMPLES]);
     let window = [0.25; WINDOW_SAMPLES];
     assert_eq!(spoiled.probability(&window), silent.probability(&window));
+}
+
+#[test]
+fn no_input_spoils_what_the_detector_remembers() {
+    let mut silero = silero(made_up(1));
+    for sample in [f32::MAX, f32::MIN, f32::INFINITY, f32::NAN, f32::MIN_POSITIVE] {
+        for length in [0, 1, WINDOW_SAMPLES, 2 * WINDOW_SAMPLES] {
+            let probability = silero.probability(&vec![sample; length]);
+            assert!((0.0..=1.0).contains(&probability), "{probability} after {sample}");
+        }
+    }
 }
 
 #[test]
