@@ -1,7 +1,8 @@
 //! Silero's weights: from the bytes of `silero_vad.onnx` (v6, MIT) to layers ready to run.
 //!
 //! The file's graph is one `If` on the sample rate; its 8 kHz branch is the one whose STFT has a
-//! window of 128. The tensors keep PyTorch's names and its gate order (input, forget, cell, output).
+//! window of 128. The tensors keep PyTorch's names and its gates' order (input, forget, cell,
+//! output).
 //! Where the file comes from is `models/manifest.toml`'s; here are only bytes.
 
 use prost::Message;
