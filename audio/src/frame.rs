@@ -15,6 +15,16 @@ impl SampleRate {
     /// 16 kHz: the recognizers' and most voices'.
     pub const WIDE: Self = Self(16_000);
 
+    /// The rate of that many samples a second, where frames carry it.
+    #[must_use]
+    pub const fn from_hz(rate_hz: u32) -> Option<Self> {
+        match rate_hz {
+            8_000 => Some(Self::NARROW),
+            16_000 => Some(Self::WIDE),
+            _ => None,
+        }
+    }
+
     /// Samples a second, Hz.
     #[must_use]
     pub const fn hz(self) -> u32 {

@@ -5,9 +5,17 @@
 
 #![deny(unsafe_code)]
 
+pub mod codec;
 mod frame;
+pub mod level;
+pub mod mix;
+pub mod resample;
 mod time;
-pub mod vad;
+pub mod tone;
+pub mod wav;
 
+pub use codec::{Codec, Decoder, Encoder};
 pub use frame::{FRAME_MS, FRAME_SAMPLES_MAX, Frame, SampleRate};
+pub use resample::{Resampler, resample};
 pub use time::MediaTime;
+pub use wav::{StereoWriter, WavError, read_mono};

@@ -1,0 +1,56 @@
+//! Loudness of a stretch of samples, on the scale of RFC 6464 §3: decibels relative to overload
+//! (dBov), where 0 is the loudest square wave and a full-scale sine is -3.
+//!
+//! Absent: any weighting or memory.
+
+/// Quietest level of RFC 6464, dBov; digital silence has it.
+pub const FLOOR_DBOV: f32 = -127.0;
+
+/// Root of the mean square; 0 of an empty slice.
+#[must_use]
+pub fn rms(samples: &[f32]) -> f32 {
+    if samples.is_empty() {
+        return 0.0;
+    }
+    let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    (energy / samples.len() as f64).sqrt() as f32
+}
+
+/// Level in dBov, [-127, 0].
+///
+/// # Examples
+/// ```
+/// assert_eq!(cordboard_audio::level::level_dbov(&[0.5, -0.5]).round(), -6.0);
+/// assert_eq!(cordboard_audio::level::level_dbov(&[0.0; 160]), -127.0);
+/// ```
+#[must_use]
+pub fn level_dbov(samples: &[f32]) -> f32 {
+    let rms = rms(samples);
+    if rms > 0.0 { (20.0 * rms.log10()).clamp(FLOOR_DBOV, 0.0) } else { FLOOR_DBOV }
+}
+
+/// Level as the header extension carries it: -dBov, 0 the loudest, 127 silence.
+#[must_use]
+pub fn level_wire(samples: &[f32]) -> u8 {
+    (-level_dbov(samples)).round() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_scale_sine_is_three_below_overload() {
+        let sine: Vec<f32> = (0..8_000).map(|n| (n as f32 * 0.7).sin()).collect();
+        assert!((level_dbov(&sine) + 3.01).abs() < 0.02);
+        assert_eq!(level_wire(&sine), 3);
+    }
+
+    #[test]
+    fn the_scale_ends_at_overload_and_at_silence() {
+        assert_eq!(level_wire(&[3.0; 10]), 0);
+        assert_eq!(level_wire(&[0.0; 10]), 127);
+        assert_eq!(level_wire(&[]), 127);
+        assert_eq!(level_wire(&[1e-9; 10]), 127);
+    }
+}
