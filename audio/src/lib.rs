@@ -7,6 +7,7 @@
 
 pub mod codec;
 mod frame;
+pub mod jitter;
 pub mod level;
 pub mod mix;
 pub mod resample;
@@ -16,6 +17,7 @@ pub mod wav;
 
 pub use codec::{Codec, Decoder, Encoder};
 pub use frame::{FRAME_MS, FRAME_SAMPLES_MAX, Frame, SampleRate};
+pub use jitter::{Inserted, JitterBuffer, JitterCounters, Packet, Popped};
 pub use resample::{Resampler, resample};
 pub use time::MediaTime;
 pub use wav::{StereoWriter, WavError, read_mono};
