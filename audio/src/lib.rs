@@ -6,18 +6,22 @@
 #![deny(unsafe_code)]
 
 pub mod codec;
+pub mod conceal;
 mod frame;
 pub mod jitter;
 pub mod level;
 pub mod mix;
+pub mod receive;
 pub mod resample;
 mod time;
 pub mod tone;
 pub mod wav;
 
 pub use codec::{Codec, Decoder, Encoder};
+pub use conceal::Concealer;
 pub use frame::{FRAME_MS, FRAME_SAMPLES_MAX, Frame, SampleRate};
 pub use jitter::{Inserted, JitterBuffer, JitterCounters, Packet, Popped};
+pub use receive::{Pulled, Receiver};
 pub use resample::{Resampler, resample};
 pub use time::MediaTime;
 pub use wav::{StereoWriter, WavError, read_mono};
