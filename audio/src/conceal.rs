@@ -277,6 +277,24 @@ mod tests {
     }
 
     #[test]
+    fn a_voice_that_swells_is_joined_without_a_step() {
+        for end in 600..680 {
+            let swelling = |n: usize| (n as f32 * 0.005).exp() * 0.01;
+            let voice = voice(SampleRate::NARROW, end);
+            let mut played: Vec<_> =
+                voice.iter().enumerate().map(|(n, sample)| sample * swelling(n)).collect();
+            let steepest = steepest(&played);
+            let mut concealer = Concealer::new(SampleRate::NARROW);
+            concealer.receive(&mut played);
+            let mut made = [0.0; 160];
+            concealer.conceal_into(&mut made);
+            played.extend_from_slice(&made);
+            let joint = self::steepest(&played[end - 1..]);
+            assert!(joint < 1.1 * steepest, "end {end}: {joint} against {steepest}");
+        }
+    }
+
+    #[test]
     fn silence_is_concealed_by_silence() {
         let mut concealer = Concealer::new(SampleRate::NARROW);
         let mut made = [1.0; 160];

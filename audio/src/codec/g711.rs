@@ -128,6 +128,13 @@ mod tests {
     }
 
     #[test]
+    fn samples_between_two_steps_go_to_the_nearer() {
+        for (sample, goal) in [(0.4, 0), (0.6, 1), (-0.4, 0), (-0.6, -1), (32_766.7, 32_767)] {
+            assert_eq!(linear(sample / FULL_SCALE), goal, "{sample}");
+        }
+    }
+
+    #[test]
     fn too_loud_clips_and_no_number_is_silence() {
         let mut out = [0; 4];
         encode_ulaw_into(&[9.0, -9.0, f32::NAN, f32::INFINITY], &mut out);

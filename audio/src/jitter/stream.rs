@@ -111,10 +111,10 @@ impl Stream {
         self.next += 1;
     }
 
-    /// Moves on to a sequence number; none between came.
+    /// Moves on to a sequence number; none between came. What came before that is forgotten: it is
+    /// further behind than [`MISORDER_MAX`].
     pub(super) const fn leap(&mut self, next: i64) {
-        let by = next - self.next;
-        self.came = if by < 128 { self.came << by } else { 0 };
+        self.came = 0;
         self.next = next;
     }
 

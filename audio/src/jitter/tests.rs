@@ -168,6 +168,43 @@ fn silence_of_the_sender_is_no_loss_and_the_next_spurt_waits_its_time() {
 }
 
 #[test]
+fn a_short_pause_of_the_sender_keeps_its_length() {
+    let mut buffer = JitterBuffer::new(Codec::Pcmu);
+    let mut at = Vec::new();
+    for n in 0..60_i64 {
+        // Two of twenty packets' times pass without a packet; the sequence goes on.
+        let (sent, silent) = (n - 2 * (n / 20), n % 20 < 2 && n >= 20);
+        if !silent {
+            let packet = packet(n, (0, 0), ms(20 * n));
+            buffer.insert(Packet { sequence: sent as u16, ..packet });
+        }
+        let (played, lost) = tick(&mut buffer, ms(20 * n));
+        assert_eq!(lost, 0);
+        at.extend(played.into_iter().map(|timestamp| 20 * n - timestamp / 8));
+    }
+    assert!(at.len() > 50 && at.iter().all(|delay| *delay == at[0]), "{at:?}");
+}
+
+#[test]
+fn a_packet_lost_before_a_silence_is_made_up_once() {
+    let mut buffer = JitterBuffer::new(Codec::Pcmu);
+    let mut lost = 0;
+    for n in 0..80_i64 {
+        // Packet 20 is lost; the sender is silent for the times of 21 to 29.
+        if !(20..30).contains(&n) {
+            let sequence = if n < 20 { n } else { n - 9 } as u16;
+            buffer.insert(Packet {
+                sequence,
+                ..packet(n, (0, 0), ms(20 * n - 20 * (n / 30).min(1)))
+            });
+        }
+        lost += tick(&mut buffer, ms(20 * n)).1;
+    }
+    assert_eq!(buffer.counters().lost, 1);
+    assert!(lost <= 160, "{lost} ticks");
+}
+
+#[test]
 fn a_late_network_delays_speech_and_loses_none() {
     let arrivals: Vec<_> =
         (0..100).map(|n| (n, if (30..36).contains(&n) { 720 } else { 20 * n })).collect();
@@ -241,6 +278,9 @@ fn events_between_the_sound_are_no_loss() {
             buffer.insert(packet(n, (0, 0), ms(20 * n)));
         }
         assert_eq!(tick(&mut buffer, ms(20 * n)).1, 0, "tick {n}");
+        if (24..30).contains(&n) {
+            assert_eq!(buffer.pop(ms(20 * n)), Popped::Resting, "tick {n} is no late network");
+        }
     }
     assert_eq!(buffer.counters().lost, 0);
     assert_eq!(buffer.counters().played + buffer.held() as u64, 50);

@@ -111,6 +111,17 @@ fn stopping_says_what_was_heard_of_each() {
 }
 
 #[test]
+fn the_fade_is_no_speech_that_was_heard() {
+    let mut playout = Playout::new(RATE);
+    playout.enqueue(clip(1, 1_000, 0)).unwrap();
+    pull(&mut playout, 0, 2);
+    playout.stop(MediaTime::from_millis(40));
+    pull(&mut playout, 2, 20);
+    // 40 ms were handed out, the fade runs to 50: the middle of the first word.
+    assert_eq!(playout.heard(1, FAR_BUFFER).0, 0);
+}
+
+#[test]
 fn a_word_is_heard_when_its_middle_is() {
     let mut playout = Playout::new(RATE);
     playout.enqueue(clip(1, 200, 0)).unwrap();
