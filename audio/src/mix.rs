@@ -26,6 +26,17 @@ pub fn add_into(onto: &mut [f32], add: &[f32], gain: f32) {
 ///
 /// # Panics
 /// Where their rates differ: whoever joins legs resamples first.
+///
+/// # Examples
+/// ```
+/// use cordboard_audio::{Frame, MediaTime, SampleRate, mix};
+///
+/// let mut caller = Frame::silence(MediaTime::ZERO, SampleRate::NARROW);
+/// let mut music = caller;
+/// music.samples_mut().fill(0.5);
+/// mix::add_frame(&mut caller, &music, 0.25);
+/// assert_eq!(caller.samples()[0], 0.125);
+/// ```
 pub fn add_frame(onto: &mut Frame, add: &Frame, gain: f32) {
     assert_eq!(onto.rate(), add.rate(), "frames of one rate are mixed");
     add_into(onto.samples_mut(), add.samples(), gain);

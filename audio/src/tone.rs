@@ -22,6 +22,13 @@ const CHORDS: [[i32; 3]; 8] =
     [[0, 4, 7], [0, 4, 9], [0, 5, 9], [2, 7, 11], [4, 7, 11], [0, 4, 9], [0, 5, 9], [5, 7, 11]];
 
 /// A short friendly tone of 160 ms: it worked, you are on.
+///
+/// # Examples
+/// ```
+/// use cordboard_audio::{SampleRate, tone};
+///
+/// assert_eq!(tone::beep(SampleRate::NARROW).len(), 1_280);
+/// ```
 #[must_use]
 pub fn beep(rate: SampleRate) -> Arc<[f32]> {
     let mut out = vec![0.0; rate.hz() as usize * 160 / 1_000];
@@ -32,6 +39,13 @@ pub fn beep(rate: SampleRate) -> Arc<[f32]> {
 }
 
 /// One second of a soft clock, to be looped while something is looked up.
+///
+/// # Examples
+/// ```
+/// use cordboard_audio::{SampleRate, tone};
+///
+/// assert_eq!(tone::tick(SampleRate::NARROW).len(), 8_000);
+/// ```
 #[must_use]
 pub fn tick(rate: SampleRate) -> Arc<[f32]> {
     let mut out = vec![0.0; rate.hz() as usize];

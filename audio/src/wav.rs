@@ -121,6 +121,13 @@ impl<W: Write + Seek> std::fmt::Debug for StereoWriter<W> {
 /// Reads a file as mono, the mean of its channels. One of 8 or 16 kHz keeps its rate, one of any
 /// other is resampled to 16 kHz.
 ///
+/// # Examples
+/// ```
+/// use cordboard_audio::{WavError, read_mono};
+///
+/// assert!(matches!(read_mono(&b"no sound"[..]), Err(WavError::ReadFailed(_))));
+/// ```
+///
 /// # Errors
 /// Where it cannot be read, and where it is no file of PCM or float at a common rate.
 pub fn read_mono(reader: impl Read) -> Result<(Vec<f32>, SampleRate), WavError> {

@@ -134,6 +134,16 @@ impl Decoder {
 }
 
 /// One leg's encoder.
+///
+/// # Examples
+/// ```
+/// use cordboard_audio::{Codec, Decoder, Encoder};
+///
+/// let (mut payload, mut samples) = ([0; 160], [1.0; 160]);
+/// assert_eq!(Encoder::new(Codec::Pcmu).encode_into(&[0.0; 160], &mut payload), 160);
+/// assert_eq!(Decoder::new(Codec::Pcmu).decode_into(&payload, &mut samples), 160);
+/// assert_eq!(samples, [0.0; 160]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Encoder {
     codec: Codec,
