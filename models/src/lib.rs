@@ -3,5 +3,8 @@
 
 #![deny(unsafe_code)]
 
+pub mod manifest;
+pub mod scripted;
 pub mod speech;
+pub mod turn_end;
 pub mod voice;
