@@ -3,6 +3,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod language;
 pub mod manifest;
 pub mod scripted;
 pub mod speech;

@@ -91,9 +91,6 @@ fn standing(hypothesis: &Hypothesis, expectation: &Expectation) -> Standing {
     if FILLERS.contains(last) {
         return Standing::Trailing;
     }
-    if trimmed.is_empty() {
-        return Standing::Words;
-    }
     let fit = expected_fit(trimmed, expectation);
     let doubted = hypothesis.confidence < TRUSTED || hypothesis.kind == HypothesisKind::Rejected;
     match fit {
@@ -113,6 +110,9 @@ const FILLERS: [&str; 10] = ["um", "uh", "er", "erm", "hmm", "hm", "uhm", "ah", 
 
 /// Words that are put around an answer without being part of it.
 const POLITE: [&str; 4] = ["please", "thanks", "thank", "you"];
+
+/// The most words at the end of a turn among which a value is looked for; dates are the longest.
+const TAIL_MAX: usize = 16;
 
 /// Without hesitation before and politeness after, and whether there was any after.
 fn without_edges<'a>(words: &'a [&'a str]) -> (&'a [&'a str], bool) {
@@ -141,7 +141,8 @@ fn expected_fit(words: &[&str], expectation: &Expectation) -> Fit {
         return whole_turn;
     }
     // "it's one two three", "yeah my number is one two": the value is what the words end in.
-    let tails = (1..words.len()).flat_map(|from| {
+    let first = words.len().saturating_sub(TAIL_MAX).max(1);
+    let tails = (first..words.len()).flat_map(|from| {
         let (before, tail) = words.split_at(from);
         expectation.kinds.iter().map(move |kind| tail_fit(kind, before, tail))
     });
