@@ -58,7 +58,10 @@ pub struct Source {
 #[non_exhaustive]
 pub enum WeightsFault {
     /// There is no such file.
-    #[error("weights `{name}` are missing: {path} is not there; run make weights", path = path.display())]
+    #[error(
+        "weights `{name}` are missing: {path} is not there; run make weights",
+        path = path.display()
+    )]
     Missing {
         /// Its name in the manifest.
         name: String,
@@ -66,7 +69,10 @@ pub enum WeightsFault {
         path: PathBuf,
     },
     /// The file is there but could not be read.
-    #[error("weights `{name}` cannot be read from {path}; check its permissions", path = path.display())]
+    #[error(
+        "weights `{name}` cannot be read from {path}; check its permissions",
+        path = path.display()
+    )]
     Unreadable {
         /// Its name in the manifest.
         name: String,

@@ -248,7 +248,8 @@ impl Tally {
 
 const DRAWS: u64 = 12;
 
-/// So many intents with so many examples each, asked with what other people said, and with `foreign`.
+/// So many intents with so many examples each (`size`), asked with what other people said, and
+/// with `foreign`.
 fn measure(train: &Sentences, test: &Sentences, foreign: &[String], size: [usize; 2]) -> Tally {
     let mut tally = Tally::default();
     let [count, shots] = size;

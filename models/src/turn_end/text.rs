@@ -27,7 +27,9 @@ use crate::speech::{EndOfTurn, Expectation, Hypothesis, HypothesisKind, SlotKind
 /// use cordboard_models::speech::{EndOfTurn, Expectation, TurnSoFar};
 /// use cordboard_models::turn_end::TextJudge;
 /// let expectation = Expectation::default();
-/// let at = |silence| TurnSoFar { hypothesis: None, expectation: &expectation, silence, samples: &[] };
+/// let at = |silence| {
+///     TurnSoFar { hypothesis: None, expectation: &expectation, silence, samples: &[] }
+/// };
 /// let mut judge = TextJudge;
 /// assert!(judge.judge(&at(Duration::from_millis(200))) < 0.1);
 /// assert!(judge.judge(&at(Duration::from_secs(5))) > 0.9);

@@ -61,10 +61,13 @@ pub(super) struct Written<'a> {
 /// The most characters of one token; what is longer is not a word and is spoken in pieces.
 const TOKEN_MAX_CHARS: usize = 30;
 
-/// The words of a text, in order.
-pub(super) fn written_words(text: &str) -> Vec<Written<'_>> {
+/// The words of a sentence, in order.
+///
+/// A dash or an emoji that stands alone is no word; letters of which the voice knows none are one
+/// without tokens.
+pub(super) fn written_words(sentence: &str) -> Vec<Written<'_>> {
     let mut words: Vec<Written<'_>> = Vec::new();
-    for chunk in text.split_whitespace() {
+    for chunk in sentence.split_whitespace() {
         let tokens = Scan::of(chunk).tokens();
         if tokens.is_empty() && !chunk.chars().any(char::is_alphanumeric) {
             // A dash or the like that stands alone: a pause after the word before it.
@@ -74,9 +77,22 @@ pub(super) fn written_words(text: &str) -> Vec<Written<'_>> {
             }
             continue;
         }
+        if let Some(last) = words.last_mut() {
+            abbreviate(last, chunk);
+        }
         words.push(Written { text: chunk, tokens });
     }
     words
+}
+
+/// A full stop within a sentence is an abbreviation's and no pause; "No. 5" is a number.
+fn abbreviate(word: &mut Written<'_>, next: &str) {
+    let abbreviated = word.text.ends_with('.') && !word.text.ends_with("..");
+    let Some(last) = word.tokens.last_mut().filter(|_| abbreviated) else { return };
+    last.pause = Pause::None;
+    if last.name.eq_ignore_ascii_case("no") && next.starts_with(|c: char| c.is_ascii_digit()) {
+        "number".clone_into(&mut last.name);
+    }
 }
 
 /// A dash between words reads as a comma.
@@ -293,7 +309,8 @@ mod tests {
             ("It's the customers' order.", "It's | the | customers | order."),
             ("\u{201c}Really?!\u{201d} he said", "Really? | he | said"),
             ("Your order is 1 2 3.", "Your | order | is | 1 | 2 | 3."),
-            ("by 6:30 p.m. today", "by | 6:30 | p.m. | today"),
+            ("by 6:30 p.m. today", "by | 6:30 | p.m | today"),
+            ("Dr. No said No. 5 is it.", "Dr | No | said | number | 5 | is | it."),
             ("1,234.50 of 3.5%", "1,234.50 | of | 3.5 percent"),
             ("$12.50 or £12.50 or €7.00", "$12.50 | or | 12 pounds 50 | or | 7 euros"),
             ("R&D at a@b.example.com", "R and D | at | a at b dot example dot com"),
@@ -337,7 +354,8 @@ mod tests {
                     assert!(!token.name.is_empty() && token.name.len() <= TOKEN_MAX_CHARS);
                     let plain = |c: char| c.is_ascii_alphanumeric() || "'.,:-$".contains(c);
                     assert!(token.name.chars().all(plain), "{token:?}");
-                    assert!(token.name.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '$'));
+                    let first = |c: char| c.is_ascii_alphanumeric() || c == '$';
+                    assert!(token.name.starts_with(first), "{token:?}");
                 }
             }
         }
