@@ -3,9 +3,7 @@
 
 #![deny(unsafe_code)]
 
-pub mod language;
-pub mod manifest;
-pub mod scripted;
+pub mod ears;
 pub mod speech;
 pub mod turn_end;
 pub mod voice;
