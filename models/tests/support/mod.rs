@@ -3,23 +3,14 @@
 //!
 //! Everything comes out at 8 kHz, as a phone call would have brought it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// Rate of the telephone, Hz.
-pub const RATE_HZ: u32 = 8_000;
-
-/// Folder of the recordings that this project may use but does not own; `None` where it is absent.
-pub fn shared_data() -> Option<PathBuf> {
-    let folder = std::env::var_os("CORDBOARD_SHARED").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
-        |shared| PathBuf::from(shared).join("data"),
-    );
-    folder.is_dir().then_some(folder)
-}
+pub(crate) const RATE_HZ: u32 = 8_000;
 
 /// Reads a mono or stereo WAV file of 16-bit samples (left side only) as a phone would bring it.
-pub fn read_wav(path: &Path) -> Vec<f32> {
+pub(crate) fn read_wav(path: &Path) -> Vec<f32> {
     let bytes = std::fs::read(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
     let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
     assert_eq!(&bytes[..4], b"RIFF", "{}", path.display());
@@ -46,7 +37,7 @@ pub fn read_wav(path: &Path) -> Vec<f32> {
 }
 
 /// Speaks a text with one of flite's voices (Debian package `flite`), as a phone would bring it.
-pub fn flite(voice: &str, text: &str) -> Vec<f32> {
+pub(crate) fn flite(voice: &str, text: &str) -> Vec<f32> {
     let name: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
     let path = std::env::temp_dir().join(format!("ears-{}-{voice}-{name}.wav", std::process::id()));
     let status = Command::new("flite")
@@ -61,12 +52,12 @@ pub fn flite(voice: &str, text: &str) -> Vec<f32> {
 }
 
 /// Joins recordings with a pause between them.
-pub fn spliced(parts: &[Vec<f32>], pause_ms: usize) -> Vec<f32> {
+pub(crate) fn spliced(parts: &[Vec<f32>], pause_ms: usize) -> Vec<f32> {
     parts.join(&vec![0.0; pause_ms * RATE_HZ as usize / 1_000][..])
 }
 
 /// Cuts where speech begins and ends, with 200 ms around it, as the VAD does.
-pub fn cut(samples: &[f32]) -> Vec<f32> {
+pub(crate) fn cut(samples: &[f32]) -> Vec<f32> {
     let frame = RATE_HZ as usize / 100;
     let levels: Vec<f32> = samples
         .chunks(frame)

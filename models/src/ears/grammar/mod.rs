@@ -37,11 +37,9 @@ const CARRIERS: [&str; 8] = [
     "my order number is",
 ];
 
-/// How much less likely an opener, closer or hesitation is than none; by ear.
-const AROUND: f32 = 0.02;
-
-/// How much less likely a carrier phrase is than none.
-const CARRIED: f32 = 0.05;
+/// How much less likely an opener, closer or carrier phrase is than none. At 0.02 and more,
+/// spliced digits had 2 % more errors: a misheard "three" is a fine "please".
+const AROUND: f32 = 0.001;
 
 /// A rule of a grammar.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,9 +91,7 @@ pub fn rule(expectation: &Expectation) -> Option<Rule> {
         match kind {
             SlotKind::Open => {}
             SlotKind::YesNo | SlotKind::Choice(_) => choices.push(value(kind)),
-            _ => {
-                choices.push(Rule::Sequence(vec![Rule::any(CARRIERS).maybe(CARRIED), value(kind)]))
-            }
+            _ => choices.push(Rule::Sequence(vec![Rule::any(CARRIERS).maybe(AROUND), value(kind)])),
         }
     }
     choices.extend(expectation.phrases.iter().map(phrase).filter(|rule| !is_empty(rule)));

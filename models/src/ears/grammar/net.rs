@@ -25,9 +25,13 @@ pub const PHONES: [&str; 39] = [
 /// How likely each next phone of "anything" is; its power keeps real words preferred.
 const ANY_PHONE: f32 = 0.02;
 
-/// How much less likely "double three" is than two digits, and "twelve" than "one two".
-const DOUBLED: f32 = 0.1;
-const PAIRED: f32 = 0.1;
+/// How much less likely "double three" is than two digits, and "twelve" than "one two". At 0.1
+/// each, spliced digits had 27 % errors, at 0.01 23 %: "nine" became "nineteen".
+const PAIRED: f32 = 0.01;
+
+/// How much less likely "oh" is than "zero". Being short it is heard everywhere: 0.1 took the
+/// telephone model's errors on spliced digits from 21 to 18 %.
+const SHORT_ZERO: f32 = 0.1;
 
 /// A finite-state grammar without empty arcs; the last state is the only end.
 #[derive(Clone, Debug, PartialEq)]
@@ -180,7 +184,8 @@ impl Draft {
         for count in 0..usize::from(max) {
             let (here, one) = (said[count], said[count + 1]);
             for digit in spoken::DIGITS {
-                self.word(here, one, 1.0, digit);
+                let likely = if digit == "oh" { SHORT_ZERO } else { 1.0 };
+                self.word(here, one, likely, digit);
             }
             if let Some(&two) = said.get(count + 2) {
                 self.pairs(here, two);
@@ -214,7 +219,7 @@ impl Draft {
 
     fn repeated(&mut self, from: State, to: State, times: &str) {
         let inside = self.state();
-        self.word(from, inside, DOUBLED, times);
+        self.word(from, inside, PAIRED, times);
         for digit in spoken::DIGITS {
             self.word(inside, to, 1.0, digit);
         }

@@ -16,7 +16,7 @@ fn net(kinds: Vec<SlotKind>, phrases: &[&str]) -> Net {
     Net::new(&rule(&expectation).expect("something is expected"))
 }
 
-fn check(kind: SlotKind, takes: &[&str], refuses: &[&str]) {
+fn check(kind: &SlotKind, takes: &[&str], refuses: &[&str]) {
     let net = net(vec![kind.clone()], &[]);
     for text in takes {
         assert!(net.accepts(text), "{kind:?} should take {text:?}");
@@ -29,7 +29,7 @@ fn check(kind: SlotKind, takes: &[&str], refuses: &[&str]) {
 #[test]
 fn six_digits_are_taken_in_every_usual_grouping_and_in_no_other_number() {
     check(
-        SlotKind::Digits { min: 6, max: 6 },
+        &SlotKind::Digits { min: 6, max: 6 },
         &[
             "one two three four five six",
             "oh one zero three four five",
@@ -53,7 +53,7 @@ fn six_digits_are_taken_in_every_usual_grouping_and_in_no_other_number() {
 #[test]
 fn values_are_taken_as_people_say_them() {
     check(
-        SlotKind::Number,
+        &SlotKind::Number,
         &[
             "zero",
             "seven",
@@ -65,7 +65,7 @@ fn values_are_taken_as_people_say_them() {
         &["hundred", "forty twelve", "one two"],
     );
     check(
-        SlotKind::Date,
+        &SlotKind::Date,
         &[
             "tomorrow",
             "next tuesday",
@@ -77,19 +77,19 @@ fn values_are_taken_as_people_say_them() {
         &["the third of tuesday", "next may"],
     );
     check(
-        SlotKind::Time,
+        &SlotKind::Time,
         &["half past six", "six p m", "at quarter to nine", "ten thirty", "eight o'clock", "noon"],
         &["half past", "p m"],
     );
     check(
-        SlotKind::Amount,
+        &SlotKind::Amount,
         &["twelve dollars fifty", "twelve dollars and fifty cents", "ninety nine cents"],
         &["dollars", "twelve"],
     );
-    check(SlotKind::Name, &["john smith", "my name is mary", "smith"], &["john john john"]);
-    check(SlotKind::YesNo, &["yes", "no", "yes please", "that's right"], &["yes no", "maybe"]);
+    check(&SlotKind::Name, &["john smith", "my name is mary", "smith"], &["john john john"]);
+    check(&SlotKind::YesNo, &["yes", "no", "yes please", "that's right"], &["yes no", "maybe"]);
     check(
-        SlotKind::Choice(vec!["Home".into(), "the office".into()]),
+        &SlotKind::Choice(vec!["Home".into(), "the office".into()]),
         &["home", "the office please"],
         &["office", "home office"],
     );

@@ -174,12 +174,6 @@ impl Decoder {
         unsafe { !ffi::ps_get_hyp(self.raw.as_ptr(), ptr::null_mut()).is_null() }
     }
 
-    /// Frames of this utterance so far, 10 ms each.
-    pub(super) fn frames(&mut self) -> u32 {
-        // SAFETY: `raw` is live.
-        unsafe { ffi::ps_get_n_frames(self.raw.as_ptr()) }.max(0).cast_unsigned()
-    }
-
     /// The best path so far.
     pub(super) fn segments(&mut self) -> Vec<Segment> {
         let mut segments = Vec::new();

@@ -88,7 +88,6 @@ unsafe extern "C" {
     ) -> c_int;
     pub(super) fn ps_end_utt(ps: *mut PsDecoder) -> c_int;
     pub(super) fn ps_get_hyp(ps: *mut PsDecoder, score: *mut i32) -> *const c_char;
-    pub(super) fn ps_get_n_frames(ps: *mut PsDecoder) -> c_int;
     pub(super) fn ps_seg_iter(ps: *mut PsDecoder) -> *mut PsSegments;
     pub(super) fn ps_seg_next(at: *mut PsSegments) -> *mut PsSegments;
     pub(super) fn ps_seg_word(at: *mut PsSegments) -> *const c_char;
