@@ -208,7 +208,7 @@ fn distance(said: &[&str], heard: &[&str]) -> usize {
 
 /// Fits the logistic function by gradient descent on standardized features, a quarter held out.
 fn fit(trials: &[Trial]) {
-    let samples: Vec<([f64; 4], f64)> = trials
+    let samples: Vec<([f64; 5], f64)> = trials
         .iter()
         .filter_map(|trial| {
             let evidence = trial.evidence.as_ref().filter(|e| e.whole && e.words > 0)?;
@@ -221,33 +221,33 @@ fn fit(trials: &[Trial]) {
     let test: Vec<_> = test.into_iter().map(|(_, sample)| *sample).collect();
     let weights = descend(&train);
     println!("held out: AUC {:.3}, log loss {:.3}", auc(&weights, &test), loss(&weights, &test));
-    for at in 0..4 {
+    for at in 0..5 {
         let single: Vec<_> = samples.iter().map(|(x, y)| (x[at], *y)).collect();
         println!("feature {at} alone: AUC {:.3}", auc_of(&single));
     }
-    let [bias, per_frame, worst_word, log_frames, uncovered] = descend(&samples);
+    let [bias, per_frame, worst_word, overall, log_frames, uncovered] = descend(&samples);
     println!(
         "Calibration {{\n    bias: {bias:.4},\n    per_frame: {per_frame:.5},\n    worst_word: \
-         {worst_word:.5},\n    log_frames: {log_frames:.4},\n    uncovered: {uncovered:.4},\n}}"
+         {worst_word:.5},\n    overall: {overall:.5},\n    log_frames: {log_frames:.4},\n    uncovered: {uncovered:.4},\n}}"
     );
 }
 
-fn descend(samples: &[([f64; 4], f64)]) -> [f64; 5] {
+fn descend(samples: &[([f64; 5], f64)]) -> [f64; 6] {
     let count = samples.len().max(1) as f64;
-    let mean: [f64; 4] =
+    let mean: [f64; 5] =
         std::array::from_fn(|k| samples.iter().map(|s| s.0[k]).sum::<f64>() / count);
-    let deviation: [f64; 4] = std::array::from_fn(|k| {
+    let deviation: [f64; 5] = std::array::from_fn(|k| {
         (samples.iter().map(|s| (s.0[k] - mean[k]).powi(2)).sum::<f64>() / count).sqrt().max(1e-6)
     });
-    let mut weights = [0.0; 5];
+    let mut weights = [0.0; 6];
     for _ in 0..20_000 {
-        let mut slope = [0.0; 5];
+        let mut slope = [0.0; 6];
         for (features, right) in samples {
-            let x: [f64; 4] = std::array::from_fn(|k| (features[k] - mean[k]) / deviation[k]);
-            let sum = weights[0] + (0..4).map(|k| weights[k + 1] * x[k]).sum::<f64>();
+            let x: [f64; 5] = std::array::from_fn(|k| (features[k] - mean[k]) / deviation[k]);
+            let sum = weights[0] + (0..5).map(|k| weights[k + 1] * x[k]).sum::<f64>();
             let error = 1.0 / (1.0 + (-sum).exp()) - right;
             slope[0] += error;
-            for k in 0..4 {
+            for k in 0..5 {
                 slope[k + 1] += error * x[k];
             }
         }
@@ -256,17 +256,17 @@ fn descend(samples: &[([f64; 4], f64)]) -> [f64; 5] {
             *weight -= 0.5 * (slope[k] / count + decay);
         }
     }
-    let scaled: [f64; 4] = std::array::from_fn(|k| weights[k + 1] / deviation[k]);
-    let bias = weights[0] - (0..4).map(|k| scaled[k] * mean[k]).sum::<f64>();
-    [bias, scaled[0], scaled[1], scaled[2], scaled[3]]
+    let scaled: [f64; 5] = std::array::from_fn(|k| weights[k + 1] / deviation[k]);
+    let bias = weights[0] - (0..5).map(|k| scaled[k] * mean[k]).sum::<f64>();
+    [bias, scaled[0], scaled[1], scaled[2], scaled[3], scaled[4]]
 }
 
-fn probability(weights: &[f64; 5], features: &[f64; 4]) -> f64 {
-    let sum = weights[0] + (0..4).map(|k| weights[k + 1] * features[k]).sum::<f64>();
+fn probability(weights: &[f64; 6], features: &[f64; 5]) -> f64 {
+    let sum = weights[0] + (0..5).map(|k| weights[k + 1] * features[k]).sum::<f64>();
     1.0 / (1.0 + (-sum).exp())
 }
 
-fn loss(weights: &[f64; 5], samples: &[([f64; 4], f64)]) -> f64 {
+fn loss(weights: &[f64; 6], samples: &[([f64; 5], f64)]) -> f64 {
     let total: f64 = samples
         .iter()
         .map(|(x, y)| {
@@ -277,7 +277,7 @@ fn loss(weights: &[f64; 5], samples: &[([f64; 4], f64)]) -> f64 {
     total / samples.len().max(1) as f64
 }
 
-fn auc(weights: &[f64; 5], samples: &[([f64; 4], f64)]) -> f64 {
+fn auc(weights: &[f64; 6], samples: &[([f64; 5], f64)]) -> f64 {
     auc_of(&samples.iter().map(|(x, y)| (probability(weights, x), *y)).collect::<Vec<_>>())
 }
 

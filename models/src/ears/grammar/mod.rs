@@ -20,7 +20,10 @@ pub use net::{Net, PHONE_MARK, PHONES};
 pub const HESITATIONS: [&str; 4] = ["um", "uh", "er", "hmm"];
 
 /// Before what is wanted.
-const OPENERS: [&str; 8] = ["hi", "hello", "well", "okay", "yeah", "yes", "so", "sorry"];
+const OPENERS: [&str; 5] = ["hi", "hello", "well", "so", "sorry"];
+
+/// Before what is wanted, where it is no answer itself.
+const ASSENTS: [&str; 3] = ["yes", "yeah", "okay"];
 
 /// After it.
 const CLOSERS: [&str; 3] = ["please", "thanks", "thank you"];
@@ -52,6 +55,8 @@ pub enum Rule {
     OneOf(Vec<Self>),
     /// This, with a probability below 1, or nothing.
     Maybe(f32, Box<Self>),
+    /// This, with a probability below 1 against its alternatives.
+    Rare(f32, Box<Self>),
     /// So many digits, in any usual grouping.
     Digits {
         /// How many at least.
@@ -98,9 +103,12 @@ pub fn rule(expectation: &Expectation) -> Option<Rule> {
     if choices.is_empty() {
         return None;
     }
-    let before = Rule::OneOf(vec![Rule::any(HESITATIONS), Rule::any(OPENERS)]);
+    let mut before = vec![Rule::any(HESITATIONS), Rule::any(OPENERS)];
+    if !expectation.kinds.contains(&SlotKind::YesNo) {
+        before.push(Rule::any(ASSENTS));
+    }
     Some(Rule::Sequence(vec![
-        before.maybe(AROUND),
+        Rule::OneOf(before).maybe(AROUND),
         Rule::OneOf(choices),
         Rule::any(CLOSERS).maybe(AROUND),
     ]))
@@ -144,7 +152,7 @@ fn is_empty(rule: &Rule) -> bool {
     match rule {
         Rule::Word(_) | Rule::Anything => false,
         Rule::Sequence(rules) | Rule::OneOf(rules) => rules.iter().all(is_empty),
-        Rule::Maybe(_, rule) => is_empty(rule),
+        Rule::Maybe(_, rule) | Rule::Rare(_, rule) => is_empty(rule),
         Rule::Digits { max, .. } => *max == 0,
     }
 }

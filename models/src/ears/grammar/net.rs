@@ -53,14 +53,21 @@ impl Net {
     /// Builds the net of a rule.
     #[must_use]
     pub fn new(rule: &Rule) -> Self {
-        let mut draft = Draft { states: 1, ..Draft::default() };
-        let end = draft.rule(0, rule);
+        let (begin, end) = (0, 1);
+        let mut draft = Draft { states: 2, ..Draft::default() };
+        draft.rule(begin, rule, end);
         draft.freed(end)
     }
 
     /// The words of it, each once, without the pseudo-words of phones.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.words.iter().map(AsRef::as_ref).filter(|word| !word.starts_with(PHONE_MARK))
+    }
+
+    /// Arcs between states, the measure of its size.
+    #[must_use]
+    pub fn arcs(&self) -> usize {
+        self.arcs.len()
     }
 
     /// Whether "anything" may be said somewhere in it.
@@ -145,38 +152,45 @@ struct Draft {
 }
 
 impl Draft {
-    /// Adds a rule after a state and tells the state after it.
-    fn rule(&mut self, from: State, rule: &Rule) -> State {
+    /// Adds a rule between two states.
+    fn rule(&mut self, from: State, rule: &Rule, to: State) {
         match rule {
-            Rule::Word(word) => {
-                let to = self.state();
-                self.word(from, to, 1.0, word);
-                to
-            }
-            Rule::Sequence(rules) => rules.iter().fold(from, |at, rule| self.rule(at, rule)),
-            Rule::OneOf(rules) => {
-                let to = self.state();
-                for rule in rules {
-                    let end = self.rule(from, rule);
-                    self.empty.push((end, to, 1.0));
+            Rule::Word(word) => self.word(from, to, 1.0, word),
+            Rule::Sequence(rules) => match rules.split_last() {
+                None => self.empty.push((from, to, 1.0)),
+                Some((last, before)) => {
+                    let mut at = from;
+                    for rule in before {
+                        let next = self.state();
+                        self.rule(at, rule, next);
+                        at = next;
+                    }
+                    self.rule(at, last, to);
                 }
-                to
+            },
+            Rule::OneOf(rules) => {
+                for rule in rules {
+                    self.rule(from, rule, to);
+                }
             }
             Rule::Maybe(probability, rule) => {
-                let (inside, to) = (self.state(), self.state());
-                self.empty.push((from, inside, *probability));
                 self.empty.push((from, to, 1.0));
-                let end = self.rule(inside, rule);
-                self.empty.push((end, to, 1.0));
-                to
+                self.weighted(from, *probability, rule, to);
             }
-            Rule::Digits { min, max } => self.digits(from, *min, (*max).max(*min)),
-            Rule::Anything => self.anything(from),
+            Rule::Rare(probability, rule) => self.weighted(from, *probability, rule, to),
+            Rule::Digits { min, max } => self.digits(from, *min, (*max).max(*min), to),
+            Rule::Anything => self.anything(from, to),
         }
     }
 
+    fn weighted(&mut self, from: State, probability: f32, rule: &Rule, to: State) {
+        let inside = self.state();
+        self.empty.push((from, inside, probability));
+        self.rule(inside, rule, to);
+    }
+
     /// A state for each count of digits said, so that the length is kept whatever the grouping.
-    fn digits(&mut self, from: State, min: u8, max: u8) -> State {
+    fn digits(&mut self, from: State, min: u8, max: u8, to: State) {
         let mut said = vec![from];
         for _ in 0..max {
             said.push(self.state());
@@ -195,11 +209,9 @@ impl Draft {
                 self.repeated(here, three, "triple");
             }
         }
-        let to = self.state();
         for &state in &said[usize::from(min)..] {
             self.empty.push((state, to, 1.0));
         }
-        to
     }
 
     /// Two digits as one number: "twelve", "thirty", "thirty four".
@@ -226,15 +238,14 @@ impl Draft {
     }
 
     /// At least one phone, and any number more.
-    fn anything(&mut self, from: State) -> State {
-        let (inside, to) = (self.state(), self.state());
+    fn anything(&mut self, from: State, to: State) {
+        let inside = self.state();
         for phone in PHONES {
             let word = format!("{PHONE_MARK}{}", phone.to_lowercase());
             self.word(from, inside, ANY_PHONE, &word);
             self.word(inside, inside, ANY_PHONE, &word);
         }
         self.empty.push((inside, to, 1.0));
-        to
     }
 
     fn word(&mut self, from: State, to: State, probability: f32, word: &str) {

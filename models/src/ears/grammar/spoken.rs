@@ -59,22 +59,28 @@ const ORDINALS: [&str; 20] = [
     "nineteenth",
     "twentieth",
 ];
-/// Yes and no in the wordings of the calls of Harper Valley and of our own ears.
-const YES_NO: [&str; 34] = [
+/// Yes and no as most say them.
+const YES_NO: [&str; 9] = [
     "yes",
+    "no",
     "yeah",
+    "that's right",
+    "that's correct",
+    "yes it is",
+    "yes i do",
+    "no it's not",
+    "that's wrong",
+];
+/// Yes and no as some say them; "yep" and "nope" would else be heard in every "yes" and "no".
+const YES_NO_RARELY: [&str; 25] = [
     "yep",
     "yup",
     "sure",
     "okay",
     "correct",
     "right",
-    "that's right",
     "that is right",
-    "that's correct",
     "that is correct",
-    "yes it is",
-    "yes i do",
     "yes that's right",
     "yes that's correct",
     "yes that is correct",
@@ -82,15 +88,12 @@ const YES_NO: [&str; 34] = [
     "exactly",
     "go ahead",
     "i do",
-    "no",
     "nope",
     "nah",
-    "no it's not",
     "no it isn't",
     "no i don't",
     "no that's wrong",
     "not really",
-    "that's wrong",
     "that is wrong",
     "that's not right",
     "wrong",
@@ -268,7 +271,8 @@ const SOMETIMES: f32 = 0.3;
 
 /// Yes or no.
 pub(super) fn yes_no() -> Rule {
-    Rule::any(YES_NO)
+    let rarely = Rule::Rare(SOMETIMES, Box::new(Rule::any(YES_NO_RARELY)));
+    one_of([Rule::any(YES_NO), rarely])
 }
 
 /// A cardinal number from zero to 9,999.

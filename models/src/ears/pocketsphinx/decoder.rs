@@ -92,6 +92,7 @@ impl Decoder {
 
     /// Adds a grammar in the text form of sphinxbase's FSG under a name, which it replaces.
     pub(super) fn add_grammar(&mut self, name: &str, grammar: &str) -> bool {
+        self.rest();
         let name = text(name);
         // SAFETY: the buffer outlives the FILE that reads it, which is closed here; the decoder
         // counts its own reference to the model, ours is given back.
@@ -129,6 +130,7 @@ impl Decoder {
 
     /// Makes a named search the one that runs.
     pub(super) fn choose(&mut self, name: &str) -> bool {
+        self.rest();
         let name = text(name);
         // SAFETY: `raw` is live, the string lives through the call.
         unsafe { ffi::ps_set_search(self.raw.as_ptr(), name.as_ptr()) == 0 }
@@ -143,12 +145,20 @@ impl Decoder {
 
     /// Begins an utterance; one that was not ended is dropped.
     pub(super) fn start(&mut self) -> bool {
+        self.rest();
+        // SAFETY: `raw` is live. The stream is begun anew as its count of samples has 32 bits.
+        self.is_listening = unsafe {
+            ffi::ps_start_stream(self.raw.as_ptr()) >= 0
+                && ffi::ps_start_utt(self.raw.as_ptr()) >= 0
+        };
+        self.is_listening
+    }
+
+    /// Drops an utterance that was not ended; no search can be changed in one.
+    fn rest(&mut self) {
         if self.is_listening {
             self.end();
         }
-        // SAFETY: `raw` is live.
-        self.is_listening = unsafe { ffi::ps_start_utt(self.raw.as_ptr()) >= 0 };
-        self.is_listening
     }
 
     /// Takes samples at the model's rate.
@@ -197,6 +207,12 @@ impl Decoder {
                 }
                 at = ffi::ps_seg_next(at);
             }
+        }
+        // A path begins at frame 0; the library adds where its own VAD saw speech begin.
+        let offset = segments.first().map_or(0, |segment| segment.first);
+        for segment in &mut segments {
+            segment.first = segment.first.saturating_sub(offset);
+            segment.last = segment.last.saturating_sub(offset);
         }
         segments
     }

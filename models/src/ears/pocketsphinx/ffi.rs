@@ -78,6 +78,7 @@ unsafe extern "C" {
     ) -> c_int;
     pub(super) fn ps_set_search(ps: *mut PsDecoder, name: *const c_char) -> c_int;
     pub(super) fn ps_unset_search(ps: *mut PsDecoder, name: *const c_char) -> c_int;
+    pub(super) fn ps_start_stream(ps: *mut PsDecoder) -> c_int;
     pub(super) fn ps_start_utt(ps: *mut PsDecoder) -> c_int;
     pub(super) fn ps_process_raw(
         ps: *mut PsDecoder,

@@ -53,8 +53,13 @@ impl PhoneLoop {
     /// `whole` says whether the path reaches the end of its grammar.
     pub(super) fn weigh(&self, path: &[Segment], whole: bool) -> Evidence {
         let (mut sum, mut worst, mut speech_frames, mut words) = (0.0, 0.0_f64, 0, 0);
-        for word in path.iter().filter(|segment| is_word(&segment.word)) {
+        let mut overall = 0.0;
+        for word in path {
             let difference = self.difference(word);
+            overall += difference * f64::from(frames(word));
+            if !is_word(&word.word) {
+                continue;
+            }
             sum += difference * f64::from(frames(word));
             worst = worst.min(difference);
             speech_frames += frames(word);
@@ -63,6 +68,7 @@ impl PhoneLoop {
         Evidence {
             per_frame: (sum / f64::from(speech_frames.max(1))) as f32,
             worst_word: worst as f32,
+            overall: (overall / f64::from(path.iter().map(frames).sum::<u32>().max(1))) as f32,
             speech_frames,
             loop_frames: self.speech_frames,
             words,
