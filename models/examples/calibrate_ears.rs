@@ -226,10 +226,8 @@ fn fit(trials: &[Trial]) {
         println!("feature {at} alone: AUC {:.3}", auc_of(&single));
     }
     let [bias, per_frame, worst_word, overall, log_frames, uncovered] = descend(&samples);
-    println!(
-        "Calibration {{\n    bias: {bias:.4},\n    per_frame: {per_frame:.5},\n    worst_word: \
-         {worst_word:.5},\n    overall: {overall:.5},\n    log_frames: {log_frames:.4},\n    uncovered: {uncovered:.4},\n}}"
-    );
+    println!("bias: {bias:.4}, per_frame: {per_frame:.5}, worst_word: {worst_word:.5},");
+    println!("overall: {overall:.5}, log_frames: {log_frames:.4}, uncovered: {uncovered:.4}");
 }
 
 fn descend(samples: &[([f64; 5], f64)]) -> [f64; 6] {

@@ -164,6 +164,13 @@ impl Decoder {
     /// Takes samples at the model's rate.
     pub(super) fn feed(&mut self, samples: &[i16], span: Span) -> bool {
         let full = c_int::from(span == Span::Whole);
+        if span == Span::Whole {
+            // The library forgets its own setting at the first part that it is fed, and would
+            // normalize all that follows by the means of earlier utterances.
+            // SAFETY: `raw` is live and so is its feature computation; the field is a plain int
+            // that is read at the next block of samples.
+            unsafe { (*ffi::ps_get_feat(self.raw.as_ptr())).cmn = ffi::CMN_BATCH };
+        }
         // SAFETY: `raw` is live; the pointer and the count are of one slice.
         let frames = unsafe {
             ffi::ps_process_raw(self.raw.as_ptr(), samples.as_ptr(), samples.len(), 0, full)

@@ -29,6 +29,27 @@ pub(super) struct FsgModel {
     _opaque: [u8; 0],
 }
 
+/// The head of `feat_t` (`sphinxbase/feat.h`), up to the kind of mean normalization.
+#[repr(C)]
+pub(super) struct Features {
+    _refcount: c_int,
+    _name: *mut c_char,
+    _cepsize: i32,
+    _n_stream: i32,
+    _stream_len: *mut u32,
+    _window_size: i32,
+    _n_sv: i32,
+    _sv_len: *mut u32,
+    _subvecs: *mut *mut i32,
+    _sv_buf: *mut c_void,
+    _sv_dim: i32,
+    /// `cmn_type_t`.
+    pub(super) cmn: c_int,
+}
+
+/// `CMN_BATCH`: means over the whole utterance.
+pub(super) const CMN_BATCH: c_int = 1;
+
 /// libc's `FILE`.
 #[repr(C)]
 pub(super) struct File {
@@ -58,6 +79,7 @@ unsafe extern "C" {
     pub(super) fn ps_args() -> *const c_void;
     pub(super) fn ps_init(settings: *mut Settings) -> *mut PsDecoder;
     pub(super) fn ps_free(ps: *mut PsDecoder) -> c_int;
+    pub(super) fn ps_get_feat(ps: *mut PsDecoder) -> *mut Features;
     pub(super) fn ps_get_logmath(ps: *mut PsDecoder) -> *mut c_void;
     pub(super) fn ps_add_word(
         ps: *mut PsDecoder,

@@ -73,7 +73,10 @@ pub enum OpenError {
         why: std::io::Error,
     },
     /// The library did not take a file.
-    #[error("{what} {} was refused by pocketsphinx; it may be of another format or broken", path.display())]
+    #[error(
+        "{what} {} was refused by pocketsphinx; it may be of another format or broken",
+        path.display()
+    )]
     Refused {
         /// What the file is.
         what: &'static str,
