@@ -96,7 +96,7 @@ fn the_scenes_of_the_parcel_service_are_understood_word_for_word() {
         ),
         (&digits, "rms", "one two three four five six"),
         (&digits, "rms", "nine oh four two seven seven"),
-        (&yes_no, "slt", "yes"),
+        (&yes_no, "rms", "yes"),
         (&yes_no, "rms", "no"),
         (&yes_no, "slt", "that's right"),
     ] {

@@ -60,10 +60,9 @@ const ORDINALS: [&str; 20] = [
     "twentieth",
 ];
 /// Yes and no as most say them.
-const YES_NO: [&str; 9] = [
+const YES_NO: [&str; 8] = [
     "yes",
     "no",
-    "yeah",
     "that's right",
     "that's correct",
     "yes it is",
@@ -71,8 +70,10 @@ const YES_NO: [&str; 9] = [
     "no it's not",
     "that's wrong",
 ];
-/// Yes and no as some say them; "yep" and "nope" would else be heard in every "yes" and "no".
-const YES_NO_RARELY: [&str; 25] = [
+/// Yes and no as some say them: "yeah" and "nope" would else be heard in every "yes" and "no", as
+/// an "s" is hardly in the telephone's band.
+const YES_NO_RARELY: [&str; 26] = [
+    "yeah",
     "yep",
     "yup",
     "sure",
@@ -269,9 +270,12 @@ const LAST_NAMES: [&str; 60] = [
 /// How much less likely a part is than its absence, where neither is usual.
 const SOMETIMES: f32 = 0.3;
 
+/// How much less likely a rare wording is than a usual one.
+const RARELY: f32 = 0.02;
+
 /// Yes or no.
 pub(super) fn yes_no() -> Rule {
-    let rarely = Rule::Rare(SOMETIMES, Box::new(Rule::any(YES_NO_RARELY)));
+    let rarely = Rule::Rare(RARELY, Box::new(Rule::any(YES_NO_RARELY)));
     one_of([Rule::any(YES_NO), rarely])
 }
 
