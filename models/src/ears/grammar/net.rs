@@ -26,7 +26,7 @@ pub const PHONES: [&str; 39] = [
 const ANY_PHONE: f32 = 0.02;
 
 /// How much less likely "double three" is than two digits, and "twelve" than "one two". At 0.1
-/// each, spliced digits had 27 % errors, at 0.01 23 %: "nine" became "nineteen".
+/// each, spliced digits had 27 % errors, at 0.01 25 %: "nine" became "nineteen".
 const PAIRED: f32 = 0.01;
 
 /// How much less likely "oh" is than "zero". Being short it is heard everywhere: 0.1 took the

@@ -38,13 +38,13 @@ const SHORTEST_FRAMES: u32 = 12;
 /// The same, in samples at 8 kHz.
 const SHORTEST: usize = 960;
 
-/// Arcs of the grammars that stay compiled, together, at 1.5 to 2 kB each: two dozen questions
-/// for digits, or four for names, dates, times, amounts and long numbers at once.
-const ARCS_KEPT: usize = 24_000;
+/// Arcs of the grammars that stay compiled, together, at 2 to 5 kB each: two dozen questions
+/// for digits, or two for names, dates, times, amounts and long numbers at once.
+const ARCS_KEPT: usize = 12_000;
 
 /// Below this probability a hypothesis is `Rejected`. Of the trials of
 /// [`Calibration`](super::confidence::Calibration), 4 % of those outside the grammar are accepted at
-/// it, and of those that were understood rightly 12 % are rejected (phrases 4, yes and no 6, six
+/// it, and of those that were understood rightly 13 % are rejected (phrases 4, yes and no 9, six
 /// spliced digits 33).
 pub const ACCEPT: f32 = 0.3;
 

@@ -35,7 +35,7 @@ pub struct SphinxConfig {
 
 impl SphinxConfig {
     /// The semi-continuous telephone model `hub4wsj_sc_8k` in a folder of the caller's, and the
-    /// rest of Debian's: as many digit errors at a third of the time.
+    /// rest of Debian's: as many digit errors in under half the time.
     #[must_use]
     pub fn telephone(acoustic_model: PathBuf) -> Self {
         Self { acoustic_model, calibration: Calibration::HUB4WSJ_SC_8K, ..Self::debian() }
