@@ -1,1 +1,24 @@
-//! placeholder
+//! The telephone side of Cordboard: SIP user agent, session descriptions, RTP and keys.
+//!
+//! The modules here are pure: they read no clock, draw no random number and open no socket; time
+//! and seeds are arguments. The exception is [`endpoint`], the one place that knows rsipstack and
+//! tokio. RTP sockets are nobody's business here: the endpoint carries session descriptions as
+//! text, and the phone leg of the root package owns the media sockets.
+//!
+//! - [`sdp`] and [`negotiation`]: what is offered, what is agreed (RFC 3264, RFC 8866).
+//! - [`rtp`] and [`sender`]: packets in, packets out (RFC 3550, RFC 3551).
+//! - [`latch`]: where the far side's packets may come from.
+//! - [`dtmf`]: keys as telephone events (RFC 4733).
+//! - [`ports`] and [`access`]: which ports we use, whom we listen to and whom we may ring.
+//! - [`endpoint`]: transports, calls in and out (RFC 3261).
+#![forbid(unsafe_code)]
+
+pub mod access;
+pub mod dtmf;
+pub mod endpoint;
+pub mod latch;
+pub mod negotiation;
+pub mod ports;
+pub mod rtp;
+pub mod sdp;
+pub mod sender;

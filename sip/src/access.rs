@@ -1,0 +1,168 @@
+//! Whom we listen to, and whom we may ring. Nobody, until configured.
+//!
+//! Inbound: networks of the trunks and phones that may send us requests. Outbound: hosts and
+//! networks that we may dial, so that no flow and no agent's entry can ring the world.
+
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+/// An entry of the configuration that is neither network nor host.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("misconfigured: `{entry}` is no address, network or host name")]
+pub struct AccessError {
+    /// What was written.
+    pub entry: String,
+}
+
+/// Where we may dial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// `*`.
+    Anywhere,
+    /// `192.0.2.0/24`, `192.0.2.1`.
+    Net(IpNet),
+    /// `pbx.example.com`.
+    Host(String),
+    /// `*.example.com`: hosts below it, not itself.
+    Below(String),
+}
+
+impl FromStr for Destination {
+    type Err = AccessError;
+
+    fn from_str(entry: &str) -> Result<Self, Self::Err> {
+        let text = entry.trim();
+        if text == "*" {
+            return Ok(Self::Anywhere);
+        }
+        if let Some(net) = net(text) {
+            return Ok(Self::Net(net));
+        }
+        let (below, name) = text.strip_prefix("*.").map_or((false, text), |it| (true, it));
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let is_name = |it: char| it.is_ascii_alphanumeric() || matches!(it, '-' | '.' | '_');
+        // All digits and dots would be an address that did not parse.
+        let numeric = name.chars().all(|it| it.is_ascii_digit() || it == '.');
+        if name.is_empty() || numeric || !name.chars().all(is_name) {
+            return Err(AccessError { entry: entry.to_owned() });
+        }
+        Ok(if below { Self::Below(name) } else { Self::Host(name) })
+    }
+}
+
+impl Destination {
+    fn covers(&self, host: &str, ip: Option<IpAddr>) -> bool {
+        match self {
+            Self::Anywhere => true,
+            Self::Net(net) => ip.is_some_and(|ip| net.contains(&ip)),
+            Self::Host(name) => name == host,
+            Self::Below(name) => {
+                host.strip_suffix(name.as_str()).is_some_and(|it| it.len() > 1 && it.ends_with('.'))
+            }
+        }
+    }
+}
+
+/// Both lists.
+///
+/// ```
+/// use cordboard_sip::access::Access;
+/// let access = Access::new(["192.0.2.0/24"], ["*.pbx.example", "10.0.0.7"])?;
+/// assert!(access.trusts("192.0.2.9".parse()?));
+/// assert!(access.may_dial("a.pbx.example", None));
+/// assert!(!access.may_dial("premium.example", None));
+/// assert!(!Access::default().trusts("127.0.0.1".parse()?));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    inbound: Vec<IpNet>,
+    outbound: Vec<Destination>,
+}
+
+impl Access {
+    /// Reads both lists as configured: networks or addresses in, [`Destination`]s out.
+    ///
+    /// # Errors
+    /// [`AccessError`] with the entry that makes no sense.
+    pub fn new<'a>(
+        inbound: impl IntoIterator<Item = &'a str>,
+        outbound: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, AccessError> {
+        let trusted =
+            |entry: &str| net(entry.trim()).ok_or_else(|| AccessError { entry: entry.to_owned() });
+        Ok(Self {
+            inbound: inbound.into_iter().map(trusted).collect::<Result<_, _>>()?,
+            outbound: outbound.into_iter().map(str::parse).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether requests of this address are served.
+    #[must_use]
+    pub fn trusts(&self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        self.inbound.iter().any(|it| it.contains(&source))
+    }
+
+    /// Whether this host may be rung; `ip` is what it resolved to, as far as known. The caller
+    /// rings that very address and does not ask the name server again.
+    #[must_use]
+    pub fn may_dial(&self, host: &str, ip: Option<IpAddr>) -> bool {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let ip = bare.parse().ok().or(ip).map(|it: IpAddr| it.to_canonical());
+        self.outbound.iter().any(|it| it.covers(&host, ip))
+    }
+}
+
+fn net(text: &str) -> Option<IpNet> {
+    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_allowed_by_default() {
+        let access = Access::default();
+        assert!(!access.trusts(IpAddr::from([127, 0, 0, 1])));
+        assert!(!access.may_dial("127.0.0.1", None));
+    }
+
+    #[test]
+    fn networks_hosts_and_subdomains_are_told_apart() {
+        let outbound = ["10.1.0.0/16", "::1", "pbx.example.com", "*.trunk.example"];
+        let access = Access::new(["10.0.0.0/8"], outbound).unwrap();
+        for (host, ip, allowed) in [
+            ("10.1.2.3", None, true),
+            ("10.2.2.3", None, false),
+            ("[::1]", None, true),
+            ("::ffff:10.1.2.3", None, true),
+            ("PBX.example.com.", None, true),
+            ("pbx.example.com.evil.test", None, false),
+            ("xpbx.example.com", None, false),
+            ("a.trunk.example", None, true),
+            ("trunk.example", None, false),
+            ("eviltrunk.example", None, false),
+            ("unknown.example", Some("10.1.0.9"), true),
+            ("unknown.example", Some("192.0.2.1"), false),
+        ] {
+            let ip = ip.map(|it| it.parse().unwrap());
+            assert_eq!(access.may_dial(host, ip), allowed, "{host}");
+        }
+        assert!(access.trusts("::ffff:10.9.9.9".parse().unwrap()));
+        assert!(!access.trusts("11.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn entries_without_sense_are_named() {
+        for entry in ["", "*.", "300.1.2.3", "10.0.0.0/33", "a b", "sip:x@y"] {
+            let refused = Access::new([], [entry]).unwrap_err();
+            assert_eq!(refused.entry, entry);
+        }
+        assert!(Access::new(["pbx.example.com"], []).is_err());
+    }
+}

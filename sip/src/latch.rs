@@ -1,0 +1,225 @@
+//! Where the far side's packets may come from: symmetric RTP (RFC 4961) that cannot be stolen.
+//!
+//! Behind address translation packets come from elsewhere than was signalled. We follow them to
+//! another *port* of the signalled address, and to another *address* only among the very first
+//! packets and only while nothing came from the signalled one. Then the latch is shut: everything
+//! else is garbage, counted and nothing more. An attacker who sprays a port hears nothing unless
+//! it comes within the first five packets of a call, and loses even that when the true peer speaks.
+
+use std::net::SocketAddr;
+
+/// Packets at the start of a stream among which another address is believed.
+const FIRST_PACKETS: u32 = 5;
+
+/// What to make of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Of the stream.
+    Accepted,
+    /// Of the stream, and the first of its source or from its address: decoders and jitter
+    /// buffers begin anew.
+    NewSource,
+    /// Not of the stream.
+    Garbage,
+}
+
+/// How far the far side has been found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing heard that belongs here.
+    Open,
+    /// From the signalled IP address, on this port.
+    Near(SocketAddr),
+    /// From another IP address altogether.
+    Far(SocketAddr),
+}
+
+/// The latch of one stream.
+///
+/// ```
+/// use cordboard_sip::latch::{Latch, Verdict};
+/// let mut latch = Latch::new("192.0.2.1:4000".parse()?);
+/// assert_eq!(latch.packet("192.0.2.1:61000".parse()?, 7), Verdict::NewSource);
+/// assert_eq!(latch.packet("203.0.113.9:4000".parse()?, 7), Verdict::Garbage);
+/// assert_eq!(latch.destination(), Some("192.0.2.1:61000".parse()?));
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Latch {
+    signalled: SocketAddr,
+    state: State,
+    ssrc: Option<u32>,
+    seen: u32,
+    garbage: u64,
+    source_changes: u64,
+}
+
+impl Latch {
+    /// Begins with the address that the session description gave.
+    #[must_use]
+    pub fn new(signalled: SocketAddr) -> Self {
+        let signalled = canonical(signalled);
+        let state = State::Open;
+        Self { signalled, state, ssrc: None, seen: 0, garbage: 0, source_changes: 0 }
+    }
+
+    /// Takes the address of a later description; the same one changes nothing.
+    pub fn resignal(&mut self, signalled: SocketAddr) {
+        let signalled = canonical(signalled);
+        if signalled != self.signalled {
+            self.signalled = signalled;
+            self.state = State::Open;
+            self.seen = 0;
+        }
+    }
+
+    /// Judges a packet that parsed as RTP.
+    ///
+    /// # Real-time
+    /// No allocation, O(1).
+    pub fn packet(&mut self, from: SocketAddr, ssrc: u32) -> Verdict {
+        let from = canonical(from);
+        self.seen = self.seen.saturating_add(1);
+        let early = self.seen <= FIRST_PACKETS;
+        let near = from.ip() == self.signalled.ip();
+        let next = match self.state {
+            State::Near(at) | State::Far(at) if at == from => self.state,
+            // The signalled address speaks at last: a stranger was first, and goes.
+            State::Open | State::Far(_) if near => State::Near(from),
+            // A peer may move to the port it signalled after all, but to no other.
+            State::Near(_) if from == self.signalled => State::Near(from),
+            State::Open if early => State::Far(from),
+            State::Open | State::Near(_) | State::Far(_) => {
+                self.garbage += 1;
+                return Verdict::Garbage;
+            }
+        };
+        let moved = next != self.state;
+        let source_changed = self.ssrc.is_some_and(|it| it != ssrc);
+        self.source_changes += u64::from(source_changed);
+        let fresh = moved || source_changed || self.ssrc.is_none();
+        self.state = next;
+        self.ssrc = Some(ssrc);
+        if fresh { Verdict::NewSource } else { Verdict::Accepted }
+    }
+
+    /// Where our packets go: to where theirs come from, until then to what was signalled;
+    /// nowhere while the peer signals no address (the old way to hold).
+    #[must_use]
+    pub fn destination(&self) -> Option<SocketAddr> {
+        match self.state {
+            _ if self.signalled.ip().is_unspecified() => None,
+            State::Open => Some(self.signalled),
+            State::Near(at) | State::Far(at) => Some(at),
+        }
+    }
+
+    /// Packets refused so far.
+    #[must_use]
+    pub fn garbage(&self) -> u64 {
+        self.garbage
+    }
+
+    /// Times that the source identifier changed.
+    #[must_use]
+    pub fn source_changes(&self) -> u64 {
+        self.source_changes
+    }
+}
+
+/// A dual-stack socket shows `192.0.2.1` as `::ffff:192.0.2.1`.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SIGNALLED: &str = "192.0.2.1:4000";
+    const OTHER_PORT: &str = "192.0.2.1:61000";
+    const NAT: &str = "198.51.100.7:7000";
+    const THIEF: &str = "203.0.113.9:4000";
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn who_is_followed_and_who_is_not() {
+        for (packets, destination, garbage) in [
+            (&[][..], SIGNALLED, 0),
+            (&[SIGNALLED, THIEF, THIEF], SIGNALLED, 2),
+            (&[OTHER_PORT, OTHER_PORT, THIEF], OTHER_PORT, 1),
+            (&[OTHER_PORT, SIGNALLED], SIGNALLED, 0),
+            (&[SIGNALLED, OTHER_PORT], SIGNALLED, 1),
+            (&[NAT, NAT, NAT, THIEF], NAT, 1),
+            (&[THIEF, THIEF, SIGNALLED, THIEF], SIGNALLED, 1),
+            (&[NAT, OTHER_PORT, NAT], OTHER_PORT, 1),
+        ] {
+            let mut latch = Latch::new(at(SIGNALLED));
+            for packet in packets {
+                latch.packet(at(packet), 1);
+            }
+            let found = (latch.destination(), latch.garbage());
+            assert_eq!(found, (Some(at(destination)), garbage), "{packets:?}");
+        }
+    }
+
+    #[test]
+    fn another_address_is_not_believed_after_the_first_packets() {
+        let mut latch = Latch::new(at(SIGNALLED));
+        latch.seen = FIRST_PACKETS;
+        assert_eq!(latch.packet(at(NAT), 1), Verdict::Garbage);
+        assert_eq!(latch.packet(at(OTHER_PORT), 1), Verdict::NewSource);
+    }
+
+    #[test]
+    fn a_new_source_identifier_is_told_once() {
+        let mut latch = Latch::new(at(SIGNALLED));
+        let verdicts = [7, 7, 8, 8].map(|ssrc| latch.packet(at(SIGNALLED), ssrc));
+        use Verdict::{Accepted, NewSource};
+        assert_eq!(verdicts, [NewSource, Accepted, NewSource, Accepted]);
+        assert_eq!(latch.source_changes(), 1);
+    }
+
+    #[test]
+    fn a_new_description_opens_the_latch_and_a_hold_has_no_destination() {
+        let mut latch = Latch::new(at(SIGNALLED));
+        latch.packet(at(OTHER_PORT), 1);
+        latch.resignal(at(SIGNALLED));
+        assert_eq!(latch.destination(), Some(at(OTHER_PORT)));
+        latch.resignal(at("0.0.0.0:4000"));
+        assert_eq!(latch.destination(), None);
+        latch.resignal(at(NAT));
+        assert_eq!(latch.destination(), Some(at(NAT)));
+    }
+
+    #[test]
+    fn mapped_addresses_are_the_same_address() {
+        let mut latch = Latch::new(at(SIGNALLED));
+        assert_eq!(latch.packet(at("[::ffff:192.0.2.1]:4000"), 1), Verdict::NewSource);
+        assert_eq!(latch.destination(), Some(at(SIGNALLED)));
+    }
+
+    proptest! {
+        #[test]
+        fn once_the_signalled_address_speaks_no_stranger_is_ever_heard(
+            before in proptest::collection::vec(0_usize..4, 0..8),
+            after in proptest::collection::vec(0_usize..4, 0..40),
+        ) {
+            let from = [SIGNALLED, OTHER_PORT, NAT, THIEF].map(at);
+            let mut latch = Latch::new(from[0]);
+            for index in before {
+                latch.packet(from[index], 1);
+            }
+            latch.packet(from[0], 1);
+            for index in after {
+                let verdict = latch.packet(from[index], 1);
+                prop_assert_eq!(verdict == Verdict::Garbage, index != 0);
+            }
+        }
+    }
+}

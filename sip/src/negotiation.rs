@@ -1,0 +1,412 @@
+//! Offer and answer for one audio stream (RFC 3264): what we write, and what comes of both.
+//!
+//! PCMU and PCMA with RFC 4733 keys beside them. Every other section of an offer is refused with
+//! port 0 in its place. Secure profiles (SAVP) are refused for now. Names in `c=` lines are not
+//! resolved: a telephone that means it writes an address.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+pub use crate::sdp::Direction;
+use crate::sdp::{Description, SdpError, Section};
+
+/// Payload type that we ask for keys on, where we offer.
+pub const TELEPHONE_EVENT: u8 = 101;
+/// Packet time taken where nothing usable is asked for.
+pub const DEFAULT_PTIME_MS: u8 = 20;
+
+/// The codecs of the telephone, both 8 kHz, one byte a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AudioCodec {
+    /// G.711 μ-law.
+    Pcmu,
+    /// G.711 A-law.
+    Pcma,
+}
+
+impl AudioCodec {
+    /// All, in the order in which we offer them.
+    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
+
+    /// Encoding name (RFC 3551 §6).
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pcmu => "PCMU",
+            Self::Pcma => "PCMA",
+        }
+    }
+
+    /// Static payload type (RFC 3551 §6).
+    #[must_use]
+    pub fn payload_type(self) -> u8 {
+        match self {
+            Self::Pcmu => 0,
+            Self::Pcma => 8,
+        }
+    }
+
+    /// The byte that sounds like nothing.
+    #[must_use]
+    pub fn silence(self) -> u8 {
+        match self {
+            Self::Pcmu => 0xff,
+            Self::Pcma => 0xd5,
+        }
+    }
+}
+
+/// What both sides agreed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Where the peer wants its packets; not where they will come from (see [`crate::latch`]).
+    pub remote: SocketAddr,
+    /// Codec of both ways.
+    pub codec: AudioCodec,
+    /// Its payload type, for both ways.
+    pub payload_type: u8,
+    /// Payload type for keys that we send; `None` where the peer takes none.
+    pub telephone_event: Option<u8>,
+    /// Payload type of keys that we are sent; differs where the answer renumbered our offer.
+    pub telephone_event_received: Option<u8>,
+    /// Packet time that we send with, 10 to 60, a multiple of 10.
+    pub ptime_ms: u8,
+    /// What *we* do: `RecvOnly` while the peer holds us and plays music.
+    pub direction: Direction,
+}
+
+impl Negotiated {
+    /// Whether the peer has put us on hold: it does not listen to us.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        !self.direction.sends()
+    }
+
+    /// Whether media is said to be on this very machine although signalling came from elsewhere:
+    /// a description that wants us to talk to ourselves.
+    #[must_use]
+    pub fn loops_back(&self, signalled_from: IpAddr) -> bool {
+        self.remote.ip().is_loopback() && !signalled_from.is_loopback()
+    }
+}
+
+/// Why there is no agreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The description could not be read.
+    #[error(transparent)]
+    PeerMisbehaved(#[from] SdpError),
+    /// There is no audio section that is not switched off.
+    #[error("unsupported: no audio in the session description")]
+    NoAudio,
+    /// Audio only over a profile that we do not speak.
+    #[error("unsupported: audio only over a secure or unknown profile")]
+    Profile,
+    /// Neither PCMU nor PCMA.
+    #[error("unsupported: no codec in common")]
+    NoCommonCodec,
+    /// No usable unicast address.
+    #[error("peer misbehaved: no unicast media address")]
+    Address,
+    /// An answer whose sections are not those of the offer.
+    #[error("peer misbehaved: answer has {got} media sections, offer had {expected}")]
+    SectionsDiffer {
+        /// Sections that we offered.
+        expected: usize,
+        /// Sections answered.
+        got: usize,
+    },
+    /// An answer without an offer.
+    #[error("api misuse: answer without an offer")]
+    NothingOffered,
+}
+
+impl Refusal {
+    /// The SIP status that says so (RFC 3261 §21.4.26).
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::PeerMisbehaved(SdpError::TooLarge { .. }) => 413,
+            Self::PeerMisbehaved(SdpError::Malformed { .. }) => 400,
+            Self::NothingOffered => 500,
+            Self::NoAudio
+            | Self::Profile
+            | Self::NoCommonCodec
+            | Self::Address
+            | Self::SectionsDiffer { .. } => 488,
+        }
+    }
+}
+
+/// One section of what was last written, so that the next one keeps its place (RFC 3264 §8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Slot {
+    /// Ours.
+    Audio { protocol: String },
+    /// Refused: kind, profile, first format.
+    Refused { kind: String, protocol: String, format: String },
+}
+
+/// What our audio section says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Ours {
+    direction: Direction,
+    codec: Option<(AudioCodec, u8)>,
+    telephone_event: Option<u8>,
+    ptime_ms: u8,
+}
+
+/// The offers and answers of one call.
+///
+/// ```
+/// use cordboard_sip::negotiation::{AudioCodec, Negotiation};
+/// let mut caller = Negotiation::new("192.0.2.1:4000".parse()?, 1);
+/// let mut callee = Negotiation::new("192.0.2.2:5000".parse()?, 2);
+/// let (agreed, answer) = callee.answer(&caller.offer())?;
+/// assert_eq!(agreed.codec, AudioCodec::Pcmu);
+/// assert_eq!(caller.accept_answer(&answer)?.remote, "192.0.2.2:5000".parse()?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Negotiation {
+    local: SocketAddr,
+    session_id: u64,
+    version: u64,
+    wanted: Direction,
+    slots: Vec<Slot>,
+    offered: Option<Ours>,
+    written: Option<String>,
+    agreed: Option<Negotiated>,
+}
+
+impl Negotiation {
+    /// Begins for the RTP address that we receive on. `session_id` is any number; it stays.
+    #[must_use]
+    pub fn new(local: SocketAddr, session_id: u64) -> Self {
+        Self {
+            local,
+            session_id,
+            version: session_id,
+            wanted: Direction::SendRecv,
+            slots: Vec::new(),
+            offered: None,
+            written: None,
+            agreed: None,
+        }
+    }
+
+    /// Answers an offer, first or later.
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing has changed then, and [`Refusal::status`] is the answer.
+    pub fn answer(&mut self, offer: &str) -> Result<(Negotiated, String), Refusal> {
+        let description = Description::parse(offer)?;
+        let (index, matched) = first_usable(&description)?;
+        let agreed = Negotiated {
+            direction: matched.direction.and(self.wanted),
+            telephone_event_received: matched.telephone_event,
+            ..matched
+        };
+        self.slots = slots(&description, index);
+        let ours = Ours {
+            direction: agreed.direction,
+            codec: Some((agreed.codec, agreed.payload_type)),
+            telephone_event: agreed.telephone_event,
+            ptime_ms: agreed.ptime_ms,
+        };
+        self.offered = None;
+        self.agreed = Some(agreed);
+        Ok((agreed, self.write(ours)))
+    }
+
+    /// Writes an offer: to dial with, for an INVITE that brought none, or to change a session.
+    pub fn offer(&mut self) -> String {
+        if self.slots.is_empty() {
+            self.slots.push(Slot::Audio { protocol: "RTP/AVP".to_owned() });
+        }
+        let ours = Ours {
+            direction: self.wanted,
+            codec: None,
+            telephone_event: Some(self.key_payload_type()),
+            ptime_ms: self.agreed.map_or(DEFAULT_PTIME_MS, |it| it.ptime_ms),
+        };
+        self.offered = Some(ours);
+        self.write(ours)
+    }
+
+    /// Writes an offer that holds the peer (`SendOnly`, `Inactive`) or takes it back (`SendRecv`).
+    pub fn offer_with(&mut self, direction: Direction) -> String {
+        self.wanted = direction;
+        self.offer()
+    }
+
+    /// Takes the answer to our last offer.
+    ///
+    /// # Errors
+    /// [`Refusal`]; the offer stays open then.
+    pub fn accept_answer(&mut self, answer: &str) -> Result<Negotiated, Refusal> {
+        let offered = self.offered.ok_or(Refusal::NothingOffered)?;
+        let description = Description::parse(answer)?;
+        let (expected, got) = (self.slots.len(), description.sections.len());
+        if got != expected {
+            return Err(Refusal::SectionsDiffer { expected, got });
+        }
+        let (index, matched) = first_usable(&description)?;
+        if !matches!(self.slots.get(index), Some(Slot::Audio { .. })) {
+            return Err(Refusal::NoAudio);
+        }
+        let agreed = Negotiated {
+            direction: matched.direction.and(offered.direction),
+            telephone_event_received: matched.telephone_event.and(offered.telephone_event),
+            ..matched
+        };
+        self.offered = None;
+        self.agreed = Some(agreed);
+        Ok(agreed)
+    }
+
+    /// What holds at present.
+    #[must_use]
+    pub fn agreed(&self) -> Option<Negotiated> {
+        self.agreed
+    }
+
+    /// Keeps the number that keys have once been given (RFC 3264 §8.3.2).
+    fn key_payload_type(&self) -> u8 {
+        self.agreed.and_then(|it| it.telephone_event_received).unwrap_or(TELEPHONE_EVENT)
+    }
+
+    /// Writes a description; the version goes up where it differs from the last (RFC 3264 §8).
+    fn write(&mut self, ours: Ours) -> String {
+        let body = self.body(ours);
+        match &self.written {
+            Some(last) if *last != body => self.version = self.version.wrapping_add(1),
+            _ => {}
+        }
+        let (family, ip) = (family(self.local.ip()), self.local.ip());
+        let head = format!("v=0\r\no=- {} {} IN {family} {ip}\r\n", self.session_id, self.version);
+        let text = format!("{head}s=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n{body}");
+        self.written = Some(body);
+        text
+    }
+
+    fn body(&self, ours: Ours) -> String {
+        let mut body = String::with_capacity(256);
+        for slot in &self.slots {
+            // Writing to a String cannot go wrong.
+            let _ = match slot {
+                Slot::Audio { protocol } => self.audio(&mut body, protocol, ours),
+                Slot::Refused { kind, protocol, format } => {
+                    write!(body, "m={kind} 0 {protocol} {format}\r\n")
+                }
+            };
+        }
+        body
+    }
+
+    fn audio(&self, body: &mut String, protocol: &str, ours: Ours) -> std::fmt::Result {
+        let all = AudioCodec::ALL.map(|it| (it, it.payload_type()));
+        let codecs = ours.codec.as_ref().map_or(&all[..], std::slice::from_ref);
+        write!(body, "m=audio {} {protocol}", self.local.port())?;
+        for (_, payload_type) in codecs {
+            write!(body, " {payload_type}")?;
+        }
+        if let Some(payload_type) = ours.telephone_event {
+            write!(body, " {payload_type}")?;
+        }
+        body.push_str("\r\n");
+        for (codec, payload_type) in codecs {
+            write!(body, "a=rtpmap:{payload_type} {}/8000\r\n", codec.name())?;
+        }
+        if let Some(payload_type) = ours.telephone_event {
+            write!(body, "a=rtpmap:{payload_type} telephone-event/8000\r\n")?;
+            write!(body, "a=fmtp:{payload_type} 0-15\r\n")?;
+        }
+        write!(body, "a=ptime:{}\r\na={}\r\n", ours.ptime_ms, ours.direction.name())
+    }
+}
+
+/// The first audio section that we can serve, read from our side; else the best reason why not.
+fn first_usable(description: &Description<'_>) -> Result<(usize, Negotiated), Refusal> {
+    let mut reason = Refusal::NoAudio;
+    for (index, section) in description.sections.iter().enumerate() {
+        if section.kind != "audio" || section.port == 0 {
+            continue;
+        }
+        match usable(section) {
+            Ok(agreed) => return Ok((index, agreed)),
+            Err(found) if reason == Refusal::NoAudio => reason = found,
+            Err(_) => {}
+        }
+    }
+    Err(reason)
+}
+
+fn usable(section: &Section<'_>) -> Result<Negotiated, Refusal> {
+    if !matches!(section.protocol, "RTP/AVP" | "RTP/AVPF") {
+        return Err(Refusal::Profile);
+    }
+    let named = |format: &&str, name: &str| {
+        let found = section.encoding(format).filter(|it| it.rate_hz == 8000);
+        found.filter(|it| it.name.eq_ignore_ascii_case(name)).map(|it| it.payload_type)
+    };
+    // The offerer's order is the offerer's wish (RFC 3264 §6.1).
+    let codec = section.formats.iter().find_map(|format| {
+        AudioCodec::ALL.iter().find_map(|codec| named(format, codec.name()).map(|pt| (*codec, pt)))
+    });
+    let (codec, payload_type) = codec.ok_or(Refusal::NoCommonCodec)?;
+    let telephone_event = section.formats.iter().find_map(|it| named(it, "telephone-event"));
+    let ip = section.address.ok_or(Refusal::Address)?;
+    if !is_unicast(ip) {
+        return Err(Refusal::Address);
+    }
+    // The old way to hold (RFC 2543, RFC 3264 §8.4): nowhere to send to.
+    let here = Direction::of(!ip.is_unspecified(), true);
+    Ok(Negotiated {
+        remote: SocketAddr::new(ip, section.port),
+        codec,
+        payload_type,
+        telephone_event,
+        telephone_event_received: telephone_event,
+        ptime_ms: ptime(section),
+        direction: section.direction.mirrored().and(here),
+    })
+}
+
+/// Rejects what packets must never be sent to on a stranger's word: groups, everyone, link-local
+/// addresses (cloud metadata services live there).
+fn is_unicast(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => !ip.is_multicast() && ip != Ipv4Addr::BROADCAST && !ip.is_link_local(),
+        IpAddr::V6(ip) => !ip.is_multicast(),
+    }
+}
+
+fn ptime(section: &Section<'_>) -> u8 {
+    let asked = section.ptime_ms.filter(|ms| (10..=60).contains(ms));
+    let asked = asked.unwrap_or_else(|| u32::from(DEFAULT_PTIME_MS));
+    let most = section.maxptime_ms.filter(|ms| *ms >= 10).unwrap_or(60);
+    u8::try_from(asked.min(most) / 10 * 10).unwrap_or(DEFAULT_PTIME_MS)
+}
+
+fn slots(description: &Description<'_>, chosen: usize) -> Vec<Slot> {
+    let slot = |(index, section): (usize, &Section<'_>)| {
+        if index == chosen {
+            return Slot::Audio { protocol: section.protocol.to_owned() };
+        }
+        Slot::Refused {
+            kind: section.kind.to_owned(),
+            protocol: section.protocol.to_owned(),
+            format: section.formats.first().copied().unwrap_or("0").to_owned(),
+        }
+    };
+    description.sections.iter().enumerate().map(slot).collect()
+}
+
+fn family(ip: IpAddr) -> &'static str {
+    if ip.is_ipv4() { "IP4" } else { "IP6" }
+}
+
+#[cfg(test)]
+mod tests;

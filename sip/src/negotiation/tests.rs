@@ -1,0 +1,196 @@
+//! Tables from RFC 3264 and from telephones that do not read it.
+
+use std::io::Cursor;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn offer(tail: &str) -> String {
+    format!("v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n{tail}")
+}
+
+fn ours() -> Negotiation {
+    Negotiation::new("192.0.2.1:4000".parse().unwrap(), 77)
+}
+
+#[test]
+fn the_first_codec_in_common_of_the_offer_is_taken() {
+    use AudioCodec::{Pcma, Pcmu};
+    for (formats, maps, expected) in [
+        ("0 8", "", Some((Pcmu, 0, None))),
+        ("8 0 101", "a=rtpmap:101 telephone-event/8000\r\n", Some((Pcma, 8, Some(101)))),
+        (
+            "111 96 97",
+            "a=rtpmap:96 pcma/8000\r\na=rtpmap:97 Telephone-Event/8000\r\n",
+            Some((Pcma, 96, Some(97))),
+        ),
+        ("0 101", "a=rtpmap:101 telephone-event/48000\r\n", Some((Pcmu, 0, None))),
+        ("9 18", "", None),
+        ("96", "a=rtpmap:96 PCMU/16000\r\n", None),
+        ("0", "a=rtpmap:0 L16/8000\r\n", None),
+    ] {
+        let text = offer(&format!("m=audio 5000 RTP/AVP {formats}\r\n{maps}"));
+        let got = ours().answer(&text);
+        let got = got.map(|(it, _)| (it.codec, it.payload_type, it.telephone_event));
+        assert_eq!(got, expected.ok_or(Refusal::NoCommonCodec), "{formats}");
+    }
+}
+
+#[test]
+fn refusals_say_why_and_with_which_status() {
+    let too_many = "m=audio 5000 RTP/AVP 0\r\n".repeat(40);
+    for (text, refusal, status) in [
+        (offer("m=audio 5000 RTP/SAVP 0\r\n"), Refusal::Profile, 488),
+        (offer("m=audio 5000 UDP/TLS/RTP/SAVPF 0\r\n"), Refusal::Profile, 488),
+        (offer("m=audio 0 RTP/AVP 0\r\n"), Refusal::NoAudio, 488),
+        (offer("m=video 5000 RTP/AVP 31\r\n"), Refusal::NoAudio, 488),
+        (offer(""), Refusal::NoAudio, 488),
+        (offer("m=audio 5000 RTP/AVP 3\r\n"), Refusal::NoCommonCodec, 488),
+        (offer("m=audio 5000 RTP/AVP 0\r\nc=IN IP4 224.0.0.1\r\n"), Refusal::Address, 488),
+        (offer("m=audio 5000 RTP/AVP 0\r\nc=IN IP4 169.254.169.254\r\n"), Refusal::Address, 488),
+        (offer("m=audio 5000 RTP/AVP 0\r\nc=IN IP4 host.example.com\r\n"), Refusal::Address, 488),
+        ("nonsense".to_owned(), SdpError::Malformed { line: 1 }.into(), 400),
+        (offer(&too_many), SdpError::TooLarge { what: "media sections", limit: 32 }.into(), 413),
+    ] {
+        let refused = ours().answer(&text).unwrap_err();
+        assert_eq!((refused, refused.status()), (refusal, status), "{text}");
+    }
+}
+
+#[test]
+fn directions_are_mirrored_and_holds_are_seen() {
+    use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
+    for (line, direction, held) in [
+        ("", SendRecv, false),
+        ("a=sendrecv", SendRecv, false),
+        ("a=sendonly", RecvOnly, true),
+        ("a=recvonly", SendOnly, false),
+        ("a=inactive", Inactive, true),
+        ("c=IN IP4 0.0.0.0", RecvOnly, true),
+    ] {
+        let text = offer(&format!("m=audio 5000 RTP/AVP 0\r\n{line}\r\n"));
+        let (agreed, answer) = ours().answer(&text).unwrap();
+        assert_eq!((agreed.direction, agreed.is_held()), (direction, held), "{line}");
+        assert!(answer.contains(&format!("a={}\r\n", direction.name())), "{answer}");
+    }
+}
+
+#[test]
+fn packet_times_stay_between_ten_and_sixty() {
+    for (lines, expected) in [
+        ("", 20),
+        ("a=ptime:10", 10),
+        ("a=ptime:30", 30),
+        ("a=ptime:60", 60),
+        ("a=ptime:25", 20),
+        ("a=ptime:0", 20),
+        ("a=ptime:4000000000", 20),
+        ("a=ptime:99999999999999", 20),
+        ("a=ptime:60\r\na=maxptime:40", 40),
+        ("a=maxptime:5", 20),
+    ] {
+        let text = offer(&format!("m=audio 5000 RTP/AVP 0\r\n{lines}\r\n"));
+        assert_eq!(ours().answer(&text).unwrap().0.ptime_ms, expected, "{lines}");
+    }
+}
+
+#[test]
+fn other_sections_are_refused_in_their_places() {
+    let text = offer(
+        "m=video 51372 RTP/AVP 31 32\r\nm=audio 5000 RTP/AVP 0\r\nm=image 6000 udptl t38\r\n\
+         m=audio 5002 RTP/AVP 8\r\n",
+    );
+    let (_, answer) = ours().answer(&text).unwrap();
+    let media: Vec<&str> = answer.lines().filter(|it| it.starts_with("m=")).collect();
+    let expected = [
+        "m=video 0 RTP/AVP 31",
+        "m=audio 4000 RTP/AVP 0",
+        "m=image 0 udptl t38",
+        "m=audio 0 RTP/AVP 8",
+    ];
+    assert_eq!(media, expected);
+}
+
+#[test]
+fn the_version_goes_up_only_with_a_change() {
+    let version = |text: &str| {
+        let origin = text.lines().find(|it| it.starts_with("o=")).unwrap().to_owned();
+        let fields: Vec<u64> = origin.split(' ').filter_map(|it| it.parse().ok()).collect();
+        (fields[0], fields[1])
+    };
+    let mut ours = ours();
+    let plain = offer("m=audio 5000 RTP/AVP 0\r\n");
+    let held = offer("m=audio 5000 RTP/AVP 0\r\na=sendonly\r\n");
+    let texts = [&plain, &plain, &held, &held, &plain].map(|it| ours.answer(it).unwrap().1);
+    let versions: Vec<(u64, u64)> = texts.iter().map(|it| version(it)).collect();
+    assert_eq!(versions, [(77, 77), (77, 77), (77, 78), (77, 78), (77, 79)]);
+}
+
+#[test]
+fn offer_and_answer_meet() {
+    let mut caller = ours();
+    let mut callee = Negotiation::new("[2001:db8::2]:6000".parse().unwrap(), 5);
+    let (theirs, answer) = callee.answer(&caller.offer()).unwrap();
+    let mine = caller.accept_answer(&answer).unwrap();
+    assert_eq!(theirs.remote, "192.0.2.1:4000".parse().unwrap());
+    assert_eq!(mine.remote, "[2001:db8::2]:6000".parse().unwrap());
+    assert_eq!((mine.telephone_event, theirs.telephone_event), (Some(101), Some(101)));
+    assert_eq!(caller.accept_answer(&answer), Err(Refusal::NothingOffered));
+}
+
+#[test]
+fn our_own_hold_is_offered_and_taken_back() {
+    let (mut caller, mut callee) = (ours(), Negotiation::new(([127, 0, 0, 1], 1).into(), 5));
+    let (_, answer) = callee.answer(&caller.offer()).unwrap();
+    caller.accept_answer(&answer).unwrap();
+    for (ours, theirs) in [
+        (Direction::SendOnly, Direction::RecvOnly),
+        (Direction::Inactive, Direction::Inactive),
+        (Direction::SendRecv, Direction::SendRecv),
+    ] {
+        let (agreed, answer) = callee.answer(&caller.offer_with(ours)).unwrap();
+        assert_eq!(agreed.direction, theirs);
+        assert_eq!(caller.accept_answer(&answer).unwrap().direction, ours);
+    }
+}
+
+#[test]
+fn an_answer_with_other_sections_is_refused() {
+    let mut caller = ours();
+    let _ = caller.offer();
+    let answer = offer("m=audio 5000 RTP/AVP 0\r\nm=video 0 RTP/AVP 31\r\n");
+    let refused = Refusal::SectionsDiffer { expected: 1, got: 2 };
+    assert_eq!(caller.accept_answer(&answer), Err(refused));
+    let declined = offer("m=audio 0 RTP/AVP 0\r\n");
+    assert_eq!(caller.accept_answer(&declined), Err(Refusal::NoAudio));
+}
+
+#[test]
+fn an_answer_may_renumber_the_keys() {
+    let mut caller = ours();
+    let _ = caller.offer();
+    let answer = offer("m=audio 5000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n");
+    let agreed = caller.accept_answer(&answer).unwrap();
+    assert_eq!((agreed.telephone_event, agreed.telephone_event_received), (Some(96), Some(101)));
+    assert!(caller.offer().contains(" 101\r\n"));
+}
+
+proptest! {
+    #[test]
+    fn what_we_write_another_reader_understands(
+        port in 1_u16.., direction in 0_usize..4, sections in 0_usize..4, session_id: u64,
+    ) {
+        let others = "m=video 9 RTP/AVP 31\r\n".repeat(sections);
+        let line = ["sendrecv", "sendonly", "recvonly", "inactive"][direction];
+        let text = offer(&format!("{others}m=audio {port} RTP/AVP 8 0\r\na={line}\r\n"));
+        let mut ours = Negotiation::new("192.0.2.1:4000".parse().unwrap(), session_id);
+        let (agreed, answer) = ours.answer(&text).unwrap();
+        prop_assert_eq!(agreed.remote.port(), port);
+        let mut cursor = Cursor::new(answer.as_bytes());
+        let read = rtc_sdp::SessionDescription::unmarshal(&mut cursor).unwrap();
+        prop_assert_eq!(read.media_descriptions.len(), sections + 1);
+        prop_assert_eq!(read.media_descriptions[sections].media_name.port.value, 4000);
+        prop_assert_eq!(read.origin.session_id, session_id);
+    }
+}
