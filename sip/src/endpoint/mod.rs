@@ -1,1 +1,340 @@
-//! Transports and calls.
+//! Calls over UDP and TCP (RFC 3261): the one place that knows rsipstack and tokio.
+//!
+//! rsipstack carries transports and transactions. Dialogs are ours, one task for each leg, because
+//! its dialog layer leaves a re-INVITE that overtakes the ACK unanswered, answers a CANCEL with
+//! another tag than it rang with, and cannot say `Retry-After`. A leg ends with its task; nothing
+//! is kept for it afterwards but what transactions owe to retransmissions, for 64·T1.
+//!
+//! ```text
+//!  socket ─► doorman ─► rsipstack ─► dispatch ─┬─► Incoming { leg } ─► you
+//!                                              └─► the leg's task ◄─ Line (commands)
+//!                                                        └─► LegSignal ─► you
+//! ```
+//!
+//! Absent: media, registration, authentication, TLS, transfer, session timers.
+
+mod addresses;
+mod dialog;
+mod dispatch;
+mod doorman;
+mod established;
+mod incoming;
+mod line;
+mod outgoing;
+mod pump;
+mod tcp;
+mod wire;
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rsipstack::EndpointBuilder;
+use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
+use rsipstack::transport::TransportLayer;
+use rsipstack::transport::udp::UdpConnection;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use self::addresses::Addresses;
+use self::doorman::Doorman;
+use self::line::Input;
+pub use self::line::{Incoming, Leg, LegSignal, Line};
+pub use self::outgoing::{DialError, DialRequest};
+use crate::access::Access;
+
+/// T1 of RFC 3261 §17.1.1.1: an estimate of the round trip.
+pub const T1: Duration = Duration::from_millis(500);
+/// Calls that ring and have not been taken off the channel yet; more are answered 503.
+const UNTAKEN_CALLS: usize = 256;
+/// `Retry-After` where the channel of ringing calls is full.
+const BUSY_RETRY_AFTER_S: u32 = 5;
+/// How long rsipstack may keep a ringing INVITE (its Timer C); the caller of `dial` has the
+/// patience of its own, and this is far beyond it.
+const RING_LIMIT: Duration = Duration::from_secs(900);
+/// A connection without a byte for this long is given up.
+const STREAM_IDLE: Duration = Duration::from_secs(3600);
+
+/// Where to listen, as whom, and whom to serve.
+#[derive(Clone, Debug)]
+pub struct EndpointConfig {
+    /// UDP address; port 0 takes a free one.
+    pub bind_udp: Option<SocketAddr>,
+    /// TCP address; port 0 takes a free one.
+    pub bind_tcp: Option<SocketAddr>,
+    /// Address that peers reach us at, where that is not the one bound (address translation).
+    pub advertised: Option<IpAddr>,
+    /// Whom we serve and whom we may ring.
+    pub access: Access,
+    /// `User-Agent` and `Server`.
+    pub user_agent: String,
+    /// [`T1`]; tests take a shorter one.
+    pub t1: Duration,
+}
+
+/// Why there is no endpoint.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// Neither UDP nor TCP.
+    #[error("misconfigured: neither a udp nor a tcp address to listen on")]
+    NoTransport,
+    /// The system refused an address.
+    #[error("misconfigured: cannot listen on {transport} {address}: {source}")]
+    Refused {
+        /// `udp` or `tcp`.
+        transport: &'static str,
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The stack refused to begin.
+    #[error("sip stack refused to begin: {0}")]
+    Stack(#[source] Box<rsipstack::Error>),
+}
+
+/// Whether new calls are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Admission {
+    /// They are.
+    #[default]
+    Open,
+    /// They are refused, and so is OPTIONS, so that a proxy looks elsewhere. Calls that are up
+    /// go on.
+    Refuse {
+        /// Status, commonly 503.
+        code: u16,
+        /// `Retry-After`.
+        retry_after_s: u32,
+    },
+}
+
+/// What there is at present, and what was turned away since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Legs that ring, talk or are ending.
+    pub dialogs: usize,
+    /// Transactions under way.
+    pub transactions: usize,
+    /// Transactions over, kept 64·T1 for retransmissions.
+    pub finished_transactions: usize,
+    /// Answers that wait for their ACK.
+    pub waiting_ack: usize,
+    /// TCP connections.
+    pub connections: usize,
+    /// Requests of sources that are not trusted.
+    pub untrusted: u64,
+    /// Datagrams of known scanners, dropped.
+    pub scanners: u64,
+    /// Messages that were none, or broken.
+    pub malformed: u64,
+    /// Calls refused by admission or a full channel.
+    pub refused: u64,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    untrusted: AtomicU64,
+    scanners: AtomicU64,
+    malformed: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Tally {
+    fn count(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Call-ID and our tag: what in-dialog requests find their leg by.
+type LegKey = (String, String);
+
+/// What all tasks of an endpoint share.
+struct Core {
+    stack: EndpointInnerRef,
+    addresses: Addresses,
+    access: Access,
+    user_agent: String,
+    /// 64·T1: how long a peer has to answer or acknowledge.
+    patience: Duration,
+    legs: Mutex<HashMap<LegKey, mpsc::UnboundedSender<Input>>>,
+    admission: Mutex<Admission>,
+    tally: Arc<Tally>,
+}
+
+impl Core {
+    fn legs(&self) -> MutexGuard<'_, HashMap<LegKey, mpsc::UnboundedSender<Input>>> {
+        self.legs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn admission(&self) -> Admission {
+        *self.admission.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters a leg; the entry goes with the guard.
+    fn enter(self: &Arc<Self>, key: LegKey, inbox: mpsc::UnboundedSender<Input>) -> Entered {
+        self.legs().insert(key.clone(), inbox);
+        Entered { core: Arc::clone(self), key }
+    }
+}
+
+/// A leg's place among the legs.
+struct Entered {
+    core: Arc<Core>,
+    key: LegKey,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        self.core.legs().remove(&self.key);
+    }
+}
+
+/// A SIP user agent. Clones are the same one; it stops when the last is dropped.
+#[derive(Clone)]
+pub struct Endpoint {
+    core: Arc<Core>,
+    stop: Arc<DropGuard>,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("addresses", &self.core.addresses).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    /// Listens. Calls of trusted sources come out of the receiver; `100 Trying` has been sent.
+    ///
+    /// # Errors
+    /// [`BindError`].
+    pub async fn bind(
+        config: EndpointConfig,
+    ) -> Result<(Self, mpsc::Receiver<Incoming>), BindError> {
+        let token = CancellationToken::new();
+        let tally = Arc::new(Tally::default());
+        let transports = TransportLayer::new(token.clone());
+        transports.set_stream_idle_timeout(STREAM_IDLE);
+        let stack_refused = |error| BindError::Stack(Box::new(error));
+
+        let mut addresses = Addresses { udp: None, tcp: None, advertised: config.advertised };
+        if let Some(address) = config.bind_udp {
+            let refused = |source| BindError::Refused { transport: "udp", address, source };
+            let socket = doorman::open(address).map_err(refused)?;
+            let bound = socket.local_addr().map_err(refused)?;
+            let doorman = Doorman::new(socket, config.access.clone(), Arc::clone(&tally));
+            let child = Some(token.child_token());
+            let udp = UdpConnection::from_socket(Arc::new(doorman), None, child).await;
+            transports.add_transport(udp.map_err(stack_refused)?.into());
+            addresses.udp = Some(bound);
+        }
+        let mut listener = None;
+        if let Some(address) = config.bind_tcp {
+            let refused = |source| BindError::Refused { transport: "tcp", address, source };
+            let bound = TcpListener::bind(address).await.map_err(refused)?;
+            addresses.tcp = Some(bound.local_addr().map_err(refused)?);
+            listener = Some(bound);
+        }
+        if addresses.udp.is_none() && addresses.tcp.is_none() {
+            return Err(BindError::NoTransport);
+        }
+
+        let mut builder = EndpointBuilder::new();
+        builder
+            .with_user_agent(&config.user_agent)
+            .with_cancel_token(token.clone())
+            .with_transport_layer(transports)
+            .with_option(timers(config.t1));
+        let stack = builder.build();
+        let transactions = stack.incoming_transactions().map_err(stack_refused)?;
+        let core = Arc::new(Core {
+            stack: Arc::clone(&stack.inner),
+            addresses,
+            access: config.access,
+            user_agent: config.user_agent,
+            patience: config.t1 * 64,
+            legs: Mutex::default(),
+            admission: Mutex::default(),
+            tally,
+        });
+        let (calls, incoming) = mpsc::channel(UNTAKEN_CALLS);
+        tokio::spawn(async move { stack.serve().await });
+        tokio::spawn(dispatch::run(Arc::clone(&core), transactions, calls, token.clone()));
+        if let Some(listener) = listener {
+            tokio::spawn(tcp::accept(listener, Arc::clone(&core), token.clone()));
+        }
+        Ok((Self { core, stop: Arc::new(token.drop_guard()) }, incoming))
+    }
+
+    /// Rings somebody. Their answer comes as [`LegSignal`]s; patience is the caller's: hang up to
+    /// give up.
+    ///
+    /// # Errors
+    /// [`DialError`] where the request makes no sense or the destination is not allowed.
+    pub fn dial(&self, request: DialRequest) -> Result<Leg, DialError> {
+        outgoing::dial(&self.core, request)
+    }
+
+    /// Opens or shuts the door for new calls.
+    pub fn set_admission(&self, admission: Admission) {
+        *self.core.admission.lock().unwrap_or_else(PoisonError::into_inner) = admission;
+    }
+
+    /// UDP address bound.
+    #[must_use]
+    pub fn local_udp(&self) -> Option<SocketAddr> {
+        self.core.addresses.udp
+    }
+
+    /// TCP address bound.
+    #[must_use]
+    pub fn local_tcp(&self) -> Option<SocketAddr> {
+        self.core.addresses.tcp
+    }
+
+    /// The address of ours that this peer should be told, in session descriptions too.
+    #[must_use]
+    pub fn address_towards(&self, peer: IpAddr) -> IpAddr {
+        self.core.addresses.towards(peer)
+    }
+
+    /// What there is at present: all zero, some time after the last call.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let stack = self.core.stack.get_stats();
+        let tally = &self.core.tally;
+        Counters {
+            dialogs: self.core.legs().len(),
+            transactions: stack.running_transactions,
+            finished_transactions: stack.finished_transactions,
+            waiting_ack: stack.waiting_ack,
+            connections: self.core.stack.transport_layer.connections_count(),
+            untrusted: tally.untrusted.load(Ordering::Relaxed),
+            scanners: tally.scanners.load(Ordering::Relaxed),
+            malformed: tally.malformed.load(Ordering::Relaxed),
+            refused: tally.refused.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether other clones are about; the last one that goes stops the endpoint.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        Arc::strong_count(&self.stop) == 1
+    }
+}
+
+/// RFC 3261, table 4, in units of T1.
+fn timers(t1: Duration) -> EndpointOption {
+    EndpointOption {
+        t1,
+        t2: t1 * 8,
+        t4: t1 * 10,
+        t1x64: t1 * 64,
+        timerc: RING_LIMIT,
+        ..EndpointOption::default()
+    }
+}

@@ -1,0 +1,217 @@
+//! Requests to the legs that they belong to; the rest answered here (RFC 3261 §8.2).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rsipstack::sip::headers::make_header;
+use rsipstack::sip::prelude::HeadersExt;
+use rsipstack::sip::{Header, Method, Request, parse_uri};
+use rsipstack::transaction::key::{TransactionKey, TransactionRole};
+use rsipstack::transaction::transaction::Transaction;
+use rsipstack::transaction::{TransactionReceiver, TransactionTimer, make_tag};
+use rsipstack::transport::SipConnection;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::dialog::{Dialog, Reply, SDP, from_tag, media_type, source_of, to_tag};
+use super::line::{Incoming, Input};
+use super::{Admission, BUSY_RETRY_AFTER_S, Core, Tally, incoming, pump, wire};
+
+/// rsipstack's timer queue can miss the waking for a timer that became its first; a timer set
+/// now and then makes it look again.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+
+/// Serves requests until the endpoint stops.
+pub(super) async fn run(
+    core: Arc<Core>,
+    mut transactions: TransactionReceiver,
+    calls: mpsc::Sender<Incoming>,
+    stop: CancellationToken,
+) {
+    let mut beat = tokio::time::interval(HEARTBEAT);
+    let key = heartbeat_key();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = beat.tick() => if let Some(key) = key.clone() {
+                core.stack.timers.timeout(Duration::ZERO, TransactionTimer::TimerCleanup(key));
+            },
+            tx = transactions.recv() => match tx {
+                Some(tx) => dispatch(&core, tx, &calls),
+                None => return,
+            },
+        }
+    }
+}
+
+fn dispatch(core: &Arc<Core>, tx: Transaction, calls: &mpsc::Sender<Incoming>) {
+    let request = &tx.original;
+    if wire::is_scanner(request.headers.iter().filter_map(user_agent)) {
+        Tally::count(&core.tally.scanners);
+        return;
+    }
+    if let Some(tag) = to_tag(&request.headers) {
+        within_dialog(core, tx, tag);
+        return;
+    }
+    let source = source_of(tx.connection.as_ref());
+    if !source.is_some_and(|it| core.access.trusts(it.ip())) {
+        Tally::count(&core.tally.untrusted);
+        refuse_stranger(core, tx);
+        return;
+    }
+    let method = request.method;
+    match method {
+        Method::Invite => begin(core, tx, calls),
+        Method::Options => answer(core, tx, options(core)),
+        Method::Bye | Method::Info | Method::Update | Method::PRack | Method::Notify => {
+            answer(core, tx, Reply::status(481));
+        }
+        Method::Cancel | Method::Ack => {}
+        Method::Message
+        | Method::Publish
+        | Method::Refer
+        | Method::Register
+        | Method::Subscribe => answer(core, tx, Reply::status(405)),
+    }
+}
+
+/// Those who know Call-ID and both tags belong to the call, wherever they send from.
+fn within_dialog(core: &Arc<Core>, tx: Transaction, tag: String) {
+    let call_id = tx.original.call_id_header().map(|it| it.value().to_owned());
+    let inbox = call_id.ok().and_then(|it| core.legs().get(&(it, tag)).cloned());
+    let Some(inbox) = inbox else {
+        answer(core, tx, Reply::status(481));
+        return;
+    };
+    if let Err(mpsc::error::SendError(Input::Arrived(tx))) = inbox.send(Input::Arrived(tx.into())) {
+        answer(core, *tx, Reply::status(481));
+    }
+}
+
+/// One packet back, and nothing kept waiting for an ACK.
+fn refuse_stranger(core: &Arc<Core>, mut tx: Transaction) {
+    let tag = make_tag().value().to_owned();
+    let reply = Reply { tag: Some(&tag), ..Reply::status(403) };
+    let response = reply.to(core, &tx.original);
+    tokio::spawn(async move { tx.respond(response).await.is_ok() });
+}
+
+/// Answers with a tag of its own.
+pub(super) fn answer(core: &Core, tx: Transaction, reply: Reply<'_>) {
+    let tag = make_tag().value().to_owned();
+    let response = Reply { tag: Some(&tag), ..reply }.to(core, &tx.original);
+    pump::answer(tx, response);
+}
+
+/// What we can do, or that we do nothing at present (RFC 3261 §11.2).
+pub(super) fn options(core: &Core) -> Reply<'static> {
+    match core.admission() {
+        Admission::Open => {
+            Reply { headers: vec![make_header("Accept", SDP.to_owned())], ..Reply::status(200) }
+        }
+        Admission::Refuse { code, retry_after_s } => unavailable(code, retry_after_s),
+    }
+}
+
+fn unavailable(code: u16, retry_after_s: u32) -> Reply<'static> {
+    let headers = vec![make_header("Retry-After", retry_after_s.to_string())];
+    Reply { headers, ..Reply::status(code) }
+}
+
+/// A call begins.
+fn begin(core: &Arc<Core>, tx: Transaction, calls: &mpsc::Sender<Incoming>) {
+    if let Some(reply) = objection(&tx.original) {
+        answer(core, tx, reply);
+        return;
+    }
+    let tag = make_tag().value().to_owned();
+    let dialog = Dialog::of_server(core, &tx.original, &tag, tx.connection.as_ref());
+    let call = dialog.and_then(|it| read(&tx.original, tx.connection.as_ref()).zip(Some(it)));
+    let Some((call, dialog)) = call else {
+        Tally::count(&core.tally.malformed);
+        answer(core, tx, Reply::status(400));
+        return;
+    };
+    if let Admission::Refuse { code, retry_after_s } = core.admission() {
+        Tally::count(&core.tally.refused);
+        answer(core, tx, unavailable(code, retry_after_s));
+        return;
+    }
+    let Ok(place) = calls.try_reserve() else {
+        Tally::count(&core.tally.refused);
+        answer(core, tx, unavailable(503, BUSY_RETRY_AFTER_S));
+        return;
+    };
+    place.send(incoming::begin(core, tx, dialog, tag, call));
+}
+
+/// What about an INVITE we cannot do (RFC 3261 §8.2.2, §8.2.3).
+fn objection(invite: &Request) -> Option<Reply<'static>> {
+    let required: Vec<&str> = invite
+        .headers
+        .iter()
+        .filter_map(|it| if let Header::Require(it) = it { Some(it.value()) } else { None })
+        .collect();
+    if !required.is_empty() {
+        let headers = vec![make_header("Unsupported", required.join(", "))];
+        return Some(Reply { headers, ..Reply::status(420) });
+    }
+    let kind = invite.header_value("Content-Type");
+    let readable = kind.is_none_or(|it| media_type(&it).eq_ignore_ascii_case(SDP));
+    if !invite.body.is_empty() && !readable {
+        let headers = vec![make_header("Accept", SDP.to_owned())];
+        return Some(Reply { headers, ..Reply::status(415) });
+    }
+    None
+}
+
+/// Everything of an [`Incoming`] but its leg.
+fn read(
+    invite: &Request,
+    connection: Option<&SipConnection>,
+) -> Option<impl FnOnce(super::Leg) -> Incoming + use<>> {
+    let from = rsipstack::sip::typed::From::parse(invite.from_header().ok()?.value()).ok()?;
+    let to = rsipstack::sip::typed::To::parse(invite.to_header().ok()?.value()).ok()?;
+    let call_id = invite.call_id_header().ok()?.value().to_owned();
+    let source = source_of(connection)?;
+    from_tag(&invite.headers)?;
+    let offer = super::dialog::sdp_of(&invite.headers, &invite.body);
+    let named = |it: &Header| (it.name().to_owned(), it.value().to_owned());
+    let headers = invite.headers.iter().map(named).collect();
+    let to_user = invite.uri.user().unwrap_or_default().to_owned();
+    Some(move |leg| Incoming {
+        call_id,
+        from_user: from.uri.user().unwrap_or_default().to_owned(),
+        from_uri: from.uri.to_string(),
+        from_display: from.display_name.map(|it| it.trim_matches('"').to_owned()),
+        to_uri: to.uri.to_string(),
+        to_user,
+        source,
+        offer,
+        headers,
+        leg,
+    })
+}
+
+fn user_agent(header: &Header) -> Option<&str> {
+    if let Header::UserAgent(it) = header { Some(it.value()) } else { None }
+}
+
+/// A key that no transaction has.
+fn heartbeat_key() -> Option<TransactionKey> {
+    let headers = vec![
+        make_header("Via", "SIP/2.0/UDP 127.0.0.1;branch=heartbeat".to_owned()),
+        make_header("From", "<sip:heartbeat@127.0.0.1>;tag=heartbeat".to_owned()),
+        make_header("Call-ID", "heartbeat".to_owned()),
+        make_header("CSeq", "1 OPTIONS".to_owned()),
+    ];
+    let request = Request {
+        method: Method::Options,
+        uri: parse_uri("sip:127.0.0.1").ok()?,
+        version: rsipstack::sip::Version::V2,
+        headers: headers.into(),
+        body: Vec::new(),
+    };
+    TransactionKey::from_request(&request, TransactionRole::Client).ok()
+}
