@@ -85,7 +85,7 @@ impl Ringing {
     }
 
     /// Requests before the answer; whether the leg is over by one.
-    fn early(&mut self, tx: Transaction) -> bool {
+    fn early(&self, tx: Transaction) -> bool {
         match tx.original.method {
             // RFC 3261 §15.1.2: BYE instead of CANCEL.
             Method::Bye => {

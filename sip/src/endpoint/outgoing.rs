@@ -179,7 +179,7 @@ impl Draft {
         let found: Vec<SocketAddr> = found.map_err(|_| (404, "host not found"))?.collect();
         let family = self.core.addresses.udp.or(self.core.addresses.tcp).map(|it| it.is_ipv4());
         let fits = found.iter().find(|it| Some(it.is_ipv4()) == family);
-        let address = *fits.or(found.first()).ok_or((404, "host not found"))?;
+        let address = *fits.or_else(|| found.first()).ok_or((404, "host not found"))?;
         if self.core.access.may_dial(&name, Some(address.ip())) {
             Ok(address)
         } else {

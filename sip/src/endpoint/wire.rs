@@ -58,8 +58,10 @@ pub(super) fn inspect(datagram: &[u8]) -> Verdict {
     if datagram.iter().all(u8::is_ascii_whitespace) {
         return if datagram.is_empty() { Verdict::Garbage } else { Verdict::KeepAlive };
     }
-    let end = find(datagram, b"\r\n\r\n").map_or(datagram.len(), |at| at + 2);
-    let (head, body) = (&datagram[..end], datagram.get(end + 2..));
+    let end = find(datagram, b"\r\n\r\n");
+    let (head, body) = datagram.split_at(end.map_or(datagram.len(), |at| at + 4));
+    // Cut short where the blank line after the header is missing.
+    let body_bytes = end.map(|_| body.len());
     let head = String::from_utf8_lossy(head);
     let mut lines = head.lines();
     let first = lines.next().unwrap_or_default();
@@ -80,7 +82,7 @@ pub(super) fn inspect(datagram: &[u8]) -> Verdict {
     if is_scanner(fields.named("user-agent", "user-agent")) {
         return Verdict::Scanner;
     }
-    let code = wrong(method, version, &fields, body.map_or(0, <[u8]>::len));
+    let code = wrong(method, version, &fields, body_bytes);
     let answer = (method != "ACK").then(|| response(code.unwrap_or(400), &fields)).flatten();
     match (code, answer) {
         (None, answer) => Verdict::Message(answer),
@@ -114,7 +116,12 @@ impl<'a> Fields<'a> {
 }
 
 /// The status for what is wrong with a request, if anything.
-fn wrong(method: &str, version: &str, fields: &Fields<'_>, body_bytes: usize) -> Option<u16> {
+fn wrong(
+    method: &str,
+    version: &str,
+    fields: &Fields<'_>,
+    body_bytes: Option<usize>,
+) -> Option<u16> {
     if version != "SIP/2.0" {
         return Some(505);
     }
@@ -125,11 +132,11 @@ fn wrong(method: &str, version: &str, fields: &Fields<'_>, body_bytes: usize) ->
     let mut cseq = fields.first("cseq", "cseq").unwrap_or_default().split_whitespace();
     let number = cseq.next().and_then(|it| it.parse::<u32>().ok());
     let length = fields.first("content-length", "l");
-    let length = length.map_or(Some(body_bytes), |it| it.parse().ok());
+    let length = length.map_or(body_bytes, |it| it.parse().ok());
     let sound = number.is_some_and(|it| it < 1 << 31)
         && cseq.next() == Some(method)
         && from.replace(' ', "").contains(";tag=")
-        && length.is_some_and(|it| it <= body_bytes);
+        && length.zip(body_bytes).is_some_and(|(said, got)| said <= got);
     if !sound {
         return Some(400);
     }
@@ -145,7 +152,7 @@ fn response(code: u16, fields: &Fields<'_>) -> Option<Vec<u8>> {
         _ => "Bad Request",
     };
     // Without Via and CSeq nobody can tell what is answered.
-    fields.first("via", "v").and(fields.first("cseq", "cseq"))?;
+    fields.first("via", "v").and_then(|_| fields.first("cseq", "cseq"))?;
     let mut text = format!("SIP/2.0 {code} {reason}\r\n");
     for (long, short) in REQUIRED {
         for value in fields.named(long, short) {
@@ -201,6 +208,7 @@ mod tests {
             (request("INVITE", |it| it.replace("1 INVITE", "1 BYE")), "400"),
             (request("INVITE", |it| it.replace("Length: 0", "Length: 9")), "400"),
             (request("INVITE", |it| it.replace("Length: 0", "Length: -1")), "400"),
+            (request("INVITE", |it| it.trim_end().to_owned()), "400"),
             (request("INVITE", |it| it.replace("Via", "Vib")), "garbage"),
             (request("ACK", |it| it.replace(";tag=1", "")), "garbage"),
             (
