@@ -2,9 +2,13 @@
 
 mod support;
 
+use std::time::Duration;
+
 use cordboard_sip::endpoint::{Admission, DialError, DialRequest, LegSignal};
 
-use support::{call, established, next, request, sdp, settled, tcp_uri, two, udp_uri};
+use support::{
+    call, endpoint, established, next, request, sdp, settled, tcp_uri, two, udp_uri, until,
+};
 
 #[tokio::test]
 async fn a_call_rings_is_answered_and_hung_up_by_either_side_on_either_transport() {
@@ -129,6 +133,43 @@ async fn a_call_given_up_is_cancelled_on_either_transport() {
         assert!(matches!(refused, Some(LegSignal::Refused { code: 487, .. })), "{refused:?}");
         settled(&here.0).await;
         settled(&there.0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_given_up_at_once_does_not_ring_on() {
+    let (here, mut there) = two().await;
+    for _ in 0..10 {
+        let mut caller = here.0.dial(request(udp_uri(&there.0))).unwrap();
+        caller.line.hang_up(None);
+        let mut callee = call(&mut there.1).await.leg;
+        assert_eq!(next(&mut callee).await, Some(LegSignal::Cancelled));
+        while next(&mut caller).await.is_some() {}
+    }
+    settled(&here.0).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_many_calls() {
+    // 64·T1, for which answers are kept, is 640 ms here.
+    let t1 = Duration::from_millis(10);
+    let (here, mut there) = (endpoint(t1).await, endpoint(t1).await);
+    let mut legs = Vec::new();
+    for index in 0..100 {
+        let uri = if index % 2 == 0 { udp_uri(&there.0) } else { tcp_uri(&there.0) };
+        legs.push(established(&mut there.1, &here.0, uri).await);
+    }
+    assert_eq!((here.0.counters().dialogs, there.0.counters().dialogs), (100, 100));
+    for (caller, callee) in legs {
+        caller.line.hang_up(None);
+        drop(callee);
+    }
+    for side in [&here.0, &there.0] {
+        until(side, |it| {
+            let left = it.dialogs + it.transactions + it.finished_transactions + it.waiting_ack;
+            left == 0
+        })
+        .await;
     }
 }
 

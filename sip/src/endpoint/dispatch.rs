@@ -105,13 +105,16 @@ pub(super) fn answer(core: &Core, tx: Transaction, reply: Reply<'_>) {
 }
 
 /// What we can do, or that we do nothing at present (RFC 3261 §11.2).
-pub(super) fn options(core: &Core) -> Reply<'static> {
+fn options(core: &Core) -> Reply<'static> {
     match core.admission() {
-        Admission::Open => {
-            Reply { headers: vec![make_header("Accept", SDP.to_owned())], ..Reply::status(200) }
-        }
+        Admission::Open => able(),
         Admission::Refuse { code, retry_after_s } => unavailable(code, retry_after_s),
     }
+}
+
+/// What we can do.
+pub(super) fn able() -> Reply<'static> {
+    Reply { headers: vec![make_header("Accept", SDP.to_owned())], ..Reply::status(200) }
 }
 
 fn unavailable(code: u16, retry_after_s: u32) -> Reply<'static> {

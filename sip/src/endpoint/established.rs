@@ -249,7 +249,7 @@ impl Talk {
             Method::Invite => self.invited(tx),
             Method::Update => self.updated(tx),
             Method::Info => inform(&self.core, &self.ends, tx),
-            Method::Options => dispatch::answer(&self.core, tx, dispatch::options(&self.core)),
+            Method::Options => dispatch::answer(&self.core, tx, dispatch::able()),
             Method::PRack | Method::Notify => self.answer(tx, 481),
             _ => self.answer(tx, 405),
         }
@@ -289,7 +289,8 @@ impl Talk {
         let request = tx.original.clone();
         let Some(sdp) = sdp_of(&request.headers, &request.body) else {
             self.dialog.retarget(&request);
-            self.answer(tx, 200);
+            let contact = Some(self.dialog.contact());
+            dispatch::answer(&self.core, tx, Reply { contact, ..Reply::status(200) });
             return;
         };
         self.serial += 1;

@@ -95,7 +95,7 @@ impl Ringing {
                 return true;
             }
             Method::Info => inform(&self.core, &self.ends, tx),
-            Method::Options => dispatch::answer(&self.core, tx, dispatch::options(&self.core)),
+            Method::Options => dispatch::answer(&self.core, tx, dispatch::able()),
             // RFC 3311 §5.2: no answer yet that it could change.
             Method::Update | Method::Invite => {
                 dispatch::answer(&self.core, tx, Reply::status(491));

@@ -198,7 +198,7 @@ impl Drop for Entered {
 #[derive(Clone)]
 pub struct Endpoint {
     core: Arc<Core>,
-    stop: Arc<DropGuard>,
+    _stop: Arc<DropGuard>,
 }
 
 impl std::fmt::Debug for Endpoint {
@@ -212,6 +212,36 @@ impl Endpoint {
     ///
     /// # Errors
     /// [`BindError`].
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new()?.block_on(async {
+    /// use cordboard_sip::access::Access;
+    /// use cordboard_sip::endpoint::{DialRequest, Endpoint, EndpointConfig, LegSignal, T1};
+    /// let config = EndpointConfig {
+    ///     bind_udp: Some("127.0.0.1:0".parse()?),
+    ///     bind_tcp: None,
+    ///     advertised: None,
+    ///     access: Access::new(["127.0.0.1"], ["127.0.0.1"])?,
+    ///     user_agent: "example".to_owned(),
+    ///     t1: T1,
+    /// };
+    /// let (endpoint, mut calls) = Endpoint::bind(config).await?;
+    /// let address = endpoint.local_udp().ok_or("no udp")?;
+    /// let mut caller = endpoint.dial(DialRequest {
+    ///     to: format!("sip:desk@{address}"),
+    ///     from: "sip:hotline@127.0.0.1".to_owned(),
+    ///     display: None,
+    ///     sdp: "v=0\r\n".to_owned(),
+    ///     headers: Vec::new(),
+    /// })?;
+    /// let callee = calls.recv().await.ok_or("stopped")?.leg;
+    /// callee.line.refuse(404, None);
+    /// let answer = caller.events.recv().await;
+    /// assert!(matches!(answer, Some(LegSignal::Refused { code: 404, .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).map_err(|error| error.to_string())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub async fn bind(
         config: EndpointConfig,
     ) -> Result<(Self, mpsc::Receiver<Incoming>), BindError> {
@@ -267,7 +297,7 @@ impl Endpoint {
         if let Some(listener) = listener {
             tokio::spawn(tcp::accept(listener, Arc::clone(&core), token.clone()));
         }
-        Ok((Self { core, stop: Arc::new(token.drop_guard()) }, incoming))
+        Ok((Self { core, _stop: Arc::new(token.drop_guard()) }, incoming))
     }
 
     /// Rings somebody. Their answer comes as [`LegSignal`]s; patience is the caller's: hang up to
@@ -318,12 +348,6 @@ impl Endpoint {
             malformed: tally.malformed.load(Ordering::Relaxed),
             refused: tally.refused.load(Ordering::Relaxed),
         }
-    }
-
-    /// Whether other clones are about; the last one that goes stops the endpoint.
-    #[must_use]
-    pub fn is_last(&self) -> bool {
-        Arc::strong_count(&self.stop) == 1
     }
 }
 

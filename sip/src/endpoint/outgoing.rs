@@ -240,8 +240,8 @@ impl Calling {
             tokio::select! {
                 command = self.ends.commands.recv(), if commanded => {
                     commanded = command.is_some();
-                    if matches!(command, Some(Command::HangUp { .. }) | None) && !self.give_up() {
-                        return self.over(487, "given up", None);
+                    if matches!(command, Some(Command::HangUp { .. }) | None) {
+                        self.give_up();
                     }
                 }
                 Some(input) = self.ends.inbox.recv() => match input {
@@ -292,22 +292,14 @@ impl Calling {
         }
     }
 
-    /// Whether there is anything left to wait for.
-    fn give_up(&mut self) -> bool {
-        if self.sent.is_none() {
-            // Nothing has left the machine, as far as is known; what does after all is aborted.
-            if let Some(sending) = &self.sending {
-                sending.abort();
-            }
-            return false;
-        }
+    /// The INVITE may be on its way although we have not been told: it is waited for.
+    fn give_up(&mut self) {
         if self.cancel == Cancel::No {
             self.cancel = Cancel::Wanted;
             if self.ringing {
                 self.send_cancel();
             }
         }
-        true
     }
 
     /// CANCEL carries the INVITE's branch (RFC 3261 §9.1); then a final answer is owed in 64·T1.

@@ -1,5 +1,6 @@
 //! Endpoints on loopback, and a telephone that writes its own bytes.
 #![expect(dead_code, reason = "each test binary uses a part of it")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 use std::net::SocketAddr;
 use std::time::Duration;
