@@ -20,7 +20,7 @@ async fn a_call_rings_is_answered_and_hung_up_by_either_side_on_either_transport
             let incoming = call(&mut there.1).await;
             assert_eq!(incoming.from_user, "4471");
             assert_eq!(incoming.to_user, "desk");
-            assert_eq!(incoming.from_display.as_deref(), Some("Anna \\\"A\\\" Bell"));
+            assert_eq!(incoming.from_display.as_deref(), Some("Anna \"A\" Bell"));
             assert_eq!(incoming.header("user-to-user"), Some("70617463683d31;encoding=hex"));
             assert_eq!(incoming.offer, Some(sdp(4000)));
             let mut callee = incoming.leg;
@@ -251,6 +251,17 @@ async fn nobody_there_is_told_at_once_over_tcp() {
     let mut caller = here.0.dial(request(format!("sip:x@{closed};transport=tcp"))).unwrap();
     let refused = next(&mut caller).await;
     assert!(matches!(refused, Some(LegSignal::Refused { code: 503, .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn any_thread_may_dial() {
+    let (here, mut there) = two().await;
+    let (dialling, uri) = (here.0.clone(), udp_uri(&there.0));
+    let dialled = std::thread::spawn(move || dialling.dial(request(uri)));
+    let mut caller = dialled.join().unwrap().unwrap();
+    call(&mut there.1).await.leg.line.refuse(486, None);
+    let refused = next(&mut caller).await;
+    assert!(matches!(refused, Some(LegSignal::Refused { code: 486, .. })), "{refused:?}");
 }
 
 #[tokio::test]

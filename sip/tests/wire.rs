@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use cordboard_sip::access::Access;
 use cordboard_sip::endpoint::{Admission, Endpoint, EndpointConfig, LegSignal, T1};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use support::{
     PATIENCE, Phone, call, endpoint, field, next, request, sdp, settled, to_tag,
@@ -233,6 +235,33 @@ async fn garbage_is_counted_and_the_next_call_comes_through() {
     });
     assert!(known.await.is_ok());
     assert!(here.counters().malformed >= sent / 2, "{:?}", here.counters());
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_told_and_the_call_goes_on() {
+    let (here, mut calls) = endpoint(T1).await;
+    let phone = Phone::new(&here).await;
+    let mut stream = TcpStream::connect(here.local_tcp().unwrap()).await.unwrap();
+    let invite = phone.request("INVITE", "tcp", 1, "", &sdp(4000)).replace("/UDP", "/TCP");
+    stream.write_all(invite.as_bytes()).await.unwrap();
+    let mut leg = call(&mut calls).await.leg;
+    leg.line.answer(sdp(5000));
+    let mut answer = String::new();
+    while !answer.contains("SIP/2.0 200") || !answer.ends_with(&sdp(5000)) {
+        let mut buffer = [0; 4096];
+        let length = stream.read(&mut buffer).await.unwrap();
+        answer.push_str(&String::from_utf8_lossy(&buffer[..length]));
+    }
+    let ok = &answer[answer.find("SIP/2.0 200").unwrap()..];
+    let ack = phone.request("ACK", "tcp", 1, &to_tag(ok), "").replace("/UDP", "/TCP");
+    stream.write_all(ack.as_bytes()).await.unwrap();
+    assert_eq!(next(&mut leg).await, Some(LegSignal::Acked { sdp: None }));
+    drop(stream);
+    assert_eq!(next(&mut leg).await, Some(LegSignal::TransportLost));
+    // The contact is on UDP: that is where the BYE goes now.
+    leg.line.hang_up(None);
+    let bye = phone.receive_of("BYE").await;
+    assert_eq!(field(&bye, "Call-ID"), Some("tcp"));
 }
 
 #[tokio::test]

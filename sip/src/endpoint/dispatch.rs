@@ -183,18 +183,32 @@ fn read(
     let named = |it: &Header| (it.name().to_owned(), it.value().to_owned());
     let headers = invite.headers.iter().map(named).collect();
     let to_user = invite.uri.user().unwrap_or_default().to_owned();
+    let request_uri = invite.uri.to_string();
     Some(move |leg| Incoming {
         call_id,
         from_user: from.uri.user().unwrap_or_default().to_owned(),
         from_uri: from.uri.to_string(),
-        from_display: from.display_name.map(|it| it.trim_matches('"').to_owned()),
+        from_display: from.display_name.map(|it| unquoted(&it)),
         to_uri: to.uri.to_string(),
+        request_uri,
         to_user,
         source,
         offer,
         headers,
         leg,
     })
+}
+
+/// The text of a quoted string (RFC 3261 §25.1).
+fn unquoted(text: &str) -> String {
+    let text = text.trim();
+    let inner = text.strip_prefix('"').map_or(text, |it| it.strip_suffix('"').unwrap_or(it));
+    let mut signs = inner.chars();
+    let mut out = String::with_capacity(inner.len());
+    while let Some(sign) = signs.next() {
+        out.extend(if sign == '\\' { signs.next() } else { Some(sign) });
+    }
+    out
 }
 
 fn user_agent(header: &Header) -> Option<&str> {

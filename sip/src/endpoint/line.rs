@@ -21,7 +21,9 @@ pub struct Incoming {
     pub from_display: Option<String>,
     /// URI of `To`.
     pub to_uri: String,
-    /// User that was rung: of the request's URI, which is whom the call is for.
+    /// URI that the request is for.
+    pub request_uri: String,
+    /// User of it: the number or name that was rung.
     pub to_user: String,
     /// Whom the packets came from.
     pub source: SocketAddr,

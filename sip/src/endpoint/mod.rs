@@ -36,6 +36,7 @@ use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
 use rsipstack::transport::TransportLayer;
 use rsipstack::transport::udp::UdpConnection;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -164,6 +165,8 @@ struct Core {
     legs: Mutex<HashMap<LegKey, mpsc::UnboundedSender<Input>>>,
     admission: Mutex<Admission>,
     tally: Arc<Tally>,
+    /// Where legs live, whoever dials them.
+    runtime: Handle,
 }
 
 impl Core {
@@ -208,7 +211,8 @@ impl std::fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// Listens. Calls of trusted sources come out of the receiver; `100 Trying` has been sent.
+    /// Listens, on the runtime that this is called in. Calls of trusted sources come out of the
+    /// receiver; `100 Trying` has been sent.
     ///
     /// # Errors
     /// [`BindError`].
@@ -290,6 +294,7 @@ impl Endpoint {
             legs: Mutex::default(),
             admission: Mutex::default(),
             tally,
+            runtime: Handle::current(),
         });
         let (calls, incoming) = mpsc::channel(UNTAKEN_CALLS);
         tokio::spawn(async move { stack.serve().await });
@@ -300,8 +305,8 @@ impl Endpoint {
         Ok((Self { core, _stop: Arc::new(token.drop_guard()) }, incoming))
     }
 
-    /// Rings somebody. Their answer comes as [`LegSignal`]s; patience is the caller's: hang up to
-    /// give up.
+    /// Rings somebody, from any thread. Their answer comes as [`LegSignal`]s; patience is the
+    /// caller's: hang up to give up.
     ///
     /// # Errors
     /// [`DialError`] where the request makes no sense or the destination is not allowed.

@@ -110,7 +110,7 @@ pub(super) fn dial(core: &Arc<Core>, request: DialRequest) -> Result<Leg, DialEr
     let (leg, ends) = Ends::pair();
     let entered = core.enter((call_id.clone(), tag), ends.to_inbox.clone());
     let draft = Draft { core: Arc::clone(core), to, from, call_id, sdp: request.sdp, headers };
-    tokio::spawn(draft.run(ends, entered));
+    core.runtime.spawn(draft.run(ends, entered));
     Ok(leg)
 }
 

@@ -135,7 +135,8 @@ impl Phone {
         let tag = if tag.is_empty() { String::new() } else { format!(";tag={tag}") };
         let kind = if sdp.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         format!(
-            "{method} sip:100@{} SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK{branch}{seq}{call}\r\n\
+            "{method} sip:100@{} SIP/2.0\r\n\
+             Via: SIP/2.0/UDP {at};branch=z9hG4bK{branch}{seq}{call}\r\n\
              From: \"Bo\" <sip:bo@{at}>;tag=bo\r\nTo: <sip:100@127.0.0.1>{tag}\r\n\
              Call-ID: {call}\r\nCSeq: {seq} {method}\r\nContact: <sip:bo@{at}>\r\n\
              Max-Forwards: 70\r\n{kind}Content-Length: {}\r\n\r\n{sdp}",
