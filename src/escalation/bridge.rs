@@ -14,7 +14,7 @@ use crate::timeline::What;
 const PARTING_CAP: Duration = Duration::from_secs(6);
 
 impl Escalation {
-    pub(super) fn joining(&mut self, now: MediaTime, joined: Joined, input: Input) -> State {
+    pub(super) fn joining(&mut self, now: MediaTime, joined: Joined, input: &Input) -> State {
         match input {
             Input::ToneEnded => self.bridge(now, joined),
             Input::AgentRefused { .. } | Input::AgentLeft { .. } => {
@@ -37,7 +37,7 @@ impl Escalation {
         }
     }
 
-    pub(super) fn bridged(&mut self, now: MediaTime, joined: Joined, input: Input) -> State {
+    pub(super) fn bridged(&mut self, now: MediaTime, joined: Joined, input: &Input) -> State {
         match input {
             Input::AgentRefused { .. } | Input::AgentLeft { .. } => {
                 self.put(Output::Unbridge);
@@ -64,7 +64,7 @@ impl Escalation {
         }
     }
 
-    pub(super) fn parting(&mut self, parting: Parting, input: Input) -> State {
+    pub(super) fn parting(&mut self, parting: Parting, input: &Input) -> State {
         match input {
             Input::BriefEnded { .. } => self.part(parting, true),
             Input::AgentRefused { .. } | Input::AgentLeft { .. } => self.part(parting, false),

@@ -25,7 +25,7 @@ impl Escalation {
         mut waiting: Waiting,
         line: AgentLine,
         mut told: Told,
-        input: Input,
+        input: &Input,
     ) -> State {
         match input {
             Input::Announced => self.announced(now, &mut waiting),
@@ -76,7 +76,7 @@ impl Escalation {
         mut waiting: Waiting,
         line: AgentLine,
         told: Told,
-        input: Input,
+        input: &Input,
     ) -> State {
         match input {
             Input::Announced => self.announced(now, &mut waiting),

@@ -61,7 +61,7 @@ pub(super) struct AgentLine {
 }
 
 /// What the agent has been told.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Told {
     /// What is being said, or was said last.
     pub(super) speech: SpeechId,
@@ -144,14 +144,14 @@ impl Escalation {
         match state {
             State::Idle => self.idle(now, input),
             State::Queued(waiting) => self.queued(now, waiting, input),
-            State::Ringing(waiting, line) => self.ringing(now, waiting, line, input),
-            State::Briefing(waiting, line, told) => self.briefing(now, waiting, line, told, input),
+            State::Ringing(waiting, line) => self.ringing(now, waiting, line, &input),
+            State::Briefing(waiting, line, told) => self.briefing(now, waiting, line, told, &input),
             State::AwaitingKey(waiting, line, told) => {
-                self.awaiting_key(now, waiting, line, told, input)
+                self.awaiting_key(now, waiting, line, told, &input)
             }
-            State::Joining(joined) => self.joining(now, joined, input),
-            State::Bridged(joined) => self.bridged(now, joined, input),
-            State::Parting(parting) => self.parting(parting, input),
+            State::Joining(joined) => self.joining(now, joined, &input),
+            State::Bridged(joined) => self.bridged(now, joined, &input),
+            State::Parting(parting) => self.parting(parting, &input),
             State::Gone => State::Gone,
         }
     }

@@ -59,7 +59,7 @@ impl Escalation {
         now: MediaTime,
         mut waiting: Waiting,
         line: AgentLine,
-        input: Input,
+        input: &Input,
     ) -> State {
         match input {
             Input::Announced => self.announced(now, &mut waiting),
@@ -69,7 +69,7 @@ impl Escalation {
                 return self.begin_brief(now, waiting, line);
             }
             Input::AgentRefused { code, .. } => {
-                return self.refused(now, waiting, &line, Refusal::from_status(code));
+                return self.refused(now, waiting, &line, Refusal::from_status(*code));
             }
             Input::AgentLeft { .. } => {
                 return self.refused(now, waiting, &line, Refusal::HungUp);
