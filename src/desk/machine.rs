@@ -1,4 +1,4 @@
-//! The machine: who waits, who is free, who is offered to whom.
+//! The machine: who waits, who is free, and what changes that.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -7,8 +7,7 @@ use std::time::Duration;
 use cordboard_audio::MediaTime;
 
 use super::border::{
-    AgentProfile, DeskEntry, DeskSettings, Error, GaveUp, Input, Order, Output, QueueRules,
-    SettingsError,
+    AgentProfile, DeskEntry, DeskSettings, Error, GaveUp, Input, Output, QueueRules, SettingsError,
 };
 use crate::escalation::{DeskReport, Refusal};
 use crate::timeline::CallId;
@@ -21,14 +20,14 @@ pub struct Desk {
     /// By priority, then by arrival.
     pub(super) calls: Vec<Waiting>,
     outputs: VecDeque<Output>,
-    limits: Limits,
+    pub(super) limits: Limits,
 }
 
 #[derive(Debug)]
-struct Limits {
+pub(super) struct Limits {
     rest: Duration,
     wrap_up: Duration,
-    offer: Duration,
+    pub(super) offer: Duration,
     talk: Duration,
 }
 
@@ -56,15 +55,15 @@ pub(super) struct Queue {
 
 #[derive(Debug)]
 pub(super) struct Waiting {
-    call: CallId,
-    packet_id: String,
+    pub(super) call: CallId,
+    pub(super) packet_id: String,
     pub(super) queue: usize,
     priority: u8,
     pub(super) since: MediaTime,
     until: MediaTime,
-    round: u32,
+    pub(super) round: u32,
     /// Who has been asked in this round.
-    asked: Vec<usize>,
+    pub(super) asked: Vec<usize>,
     pub(super) place: Place,
 }
 
@@ -86,15 +85,6 @@ enum Timer {
     Offer(usize),
     Rest(usize),
     Talk(usize),
-}
-
-/// What routing finds for a call.
-#[derive(Clone, Copy, Debug)]
-enum Prospect {
-    Agent(usize),
-    Later,
-    RoundOver,
-    NobodyOnDuty,
 }
 
 impl Desk {
@@ -233,8 +223,8 @@ impl Desk {
             }
             DeskReport::Accepted { agent } => self.accept(now, call, agent),
             DeskReport::Released { agent } => {
-                let on_it = |agent: &Agent| matches!(&agent.activity, Activity::Talking { call: c, .. } if *c == call);
-                let index = self.agent_index(&agent).filter(|&index| on_it(&self.agents[index]));
+                let index = self.agent_index(&agent);
+                let index = index.filter(|&index| self.agents[index].talks_in(&call));
                 if let Some(index) = index {
                     self.release(now, index);
                 }
@@ -341,78 +331,7 @@ impl Desk {
         }
     }
 
-    /// Goes through the calls, the first served first, and offers whom there is.
-    fn route(&mut self, now: MediaTime) {
-        let mut index = 0;
-        while index < self.calls.len() {
-            let before = self.calls.len();
-            if matches!(self.calls[index].place, Place::Waiting) {
-                self.route_one(now, index);
-            }
-            index += usize::from(self.calls.len() == before);
-        }
-    }
-
-    fn route_one(&mut self, now: MediaTime, index: usize) {
-        match self.prospect(&self.calls[index]) {
-            Prospect::Agent(agent) => self.offer(now, index, agent),
-            Prospect::Later => {}
-            Prospect::RoundOver => {
-                let waiting = &mut self.calls[index];
-                let rules = &self.queues[waiting.queue].rules;
-                if waiting.round < rules.rounds {
-                    waiting.place = Place::Pausing { until: now + rules.round_pause };
-                } else {
-                    self.give_up(now, index, GaveUp::AllRefused);
-                }
-            }
-            Prospect::NobodyOnDuty => self.give_up(now, index, GaveUp::NobodyOnDuty),
-        }
-    }
-
-    fn prospect(&self, waiting: &Waiting) -> Prospect {
-        let queue = &self.queues[waiting.queue];
-        let on_duty = || queue.agents.iter().copied().filter(|&a| !self.agents[a].paused);
-        let unasked = || on_duty().filter(|agent| !waiting.asked.contains(agent));
-        if on_duty().next().is_none() {
-            return Prospect::NobodyOnDuty;
-        }
-        if unasked().next().is_none() {
-            return Prospect::RoundOver;
-        }
-        let free = unasked().filter_map(|agent| match self.agents[agent].activity {
-            Activity::Free { since } => Some((since, agent)),
-            Activity::Offered { .. } | Activity::Talking { .. } | Activity::Resting { .. } => None,
-        });
-        let chosen = match queue.rules.order {
-            Order::Configured => free.min_by_key(|&(_, agent)| agent),
-            Order::LongestIdle => free.min(),
-        };
-        chosen.map_or(Prospect::Later, |(_, agent)| Prospect::Agent(agent))
-    }
-
-    fn offer(&mut self, now: MediaTime, index: usize, agent: usize) {
-        let waiting = &mut self.calls[index];
-        waiting.place = Place::Offered { agent, until: now + self.limits.offer };
-        let chosen = &mut self.agents[agent];
-        if let Activity::Free { since } = chosen.activity {
-            let call = waiting.call.clone();
-            chosen.activity = Activity::Offered { call, free_since: since };
-        }
-        let (call, round) = (waiting.call.clone(), waiting.round);
-        let (packet_id, agent) = (waiting.packet_id.clone(), chosen.profile.agent.clone());
-        let name = Arc::clone(&agent.name);
-        self.note(DeskEntry::Offered { call: call.clone(), agent: name, round });
-        self.outputs.push_back(Output::Offer { call, packet_id, agent });
-    }
-
-    fn give_up(&mut self, now: MediaTime, index: usize, why: GaveUp) {
-        let Waiting { call, packet_id, queue, since, .. } = self.calls.remove(index);
-        let queue = self.queues[queue].rules.name.clone();
-        self.give_up_on(call, packet_id, queue, why, now.since(since));
-    }
-
-    fn give_up_on(
+    pub(super) fn give_up_on(
         &mut self,
         call: CallId,
         packet_id: String,
@@ -421,11 +340,15 @@ impl Desk {
         waited: Duration,
     ) {
         self.note(DeskEntry::NobodyCame { call: call.clone(), queue, why, waited });
-        self.outputs.push_back(Output::NobodyCame { call, packet_id });
+        self.put(Output::NobodyCame { call, packet_id });
     }
 
-    fn note(&mut self, entry: DeskEntry) {
-        self.outputs.push_back(Output::Note(entry));
+    pub(super) fn note(&mut self, entry: DeskEntry) {
+        self.put(Output::Note(entry));
+    }
+
+    pub(super) fn put(&mut self, output: Output) {
+        self.outputs.push_back(output);
     }
 
     /// The table of timers, as the states have it.
@@ -461,6 +384,12 @@ impl Desk {
 
     fn agent_index(&self, name: &str) -> Option<usize> {
         self.agents.iter().position(|agent| *agent.profile.agent.name == *name)
+    }
+}
+
+impl Agent {
+    fn talks_in(&self, call: &CallId) -> bool {
+        matches!(&self.activity, Activity::Talking { call: current, .. } if current == call)
     }
 }
 

@@ -42,6 +42,7 @@
 mod border;
 mod machine;
 mod positions;
+mod routing;
 
 #[cfg(test)]
 mod tests;

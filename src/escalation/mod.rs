@@ -3,10 +3,10 @@
 //! contract").
 //!
 //! ```text
-//!  trigger ─► Queued ─offer─► Ringing ─answer─► Briefing ─whole─► AwaitingKey ─1─► Joining ─► Bridged
-//!               ▲ │              │ refused         │ ▲ 3             │ 2, no key      tone       │
-//!               └─┼──────────────┴─────────────────┴─┴───────────────┘                           │
-//!                 └─ nobody came ─► Idle (the assistant is back) ◄──────── the agent hung up ────┘
+//!  trigger ─► Queued ─offer─► Ringing ─answer─► Briefing ─whole─► AwaitingKey ─1─► Joining
+//!              ▲ │               │ refused        │  ▲ 3              │ 2, no key      │ tone
+//!              └─┼───────────────┴────────────────┴──┴────────────────┘             Bridged
+//!                └─ nobody came ─► Idle (the assistant is back) ◄─ the agent hung up ──┘
 //! ```
 //!
 //! What each input leads to, by state: Idle, Queued, Ringing, Briefing, awaiting a Key, Joining,

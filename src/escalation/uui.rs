@@ -13,8 +13,8 @@ const DISPLAY_CHARS_MAX: usize = 32;
 
 /// The value of `User-to-User` for a context packet: the bytes of its id in hex.
 ///
-/// RFC 7433 §4.1: `uui-data *(SEMI uui-param)`, with `encoding=hex`. Without a `purpose` the field
-/// is of the package `isdn-uui`, which is what desk software that pops a page reads.
+/// RFC 7433 §4.1: `uui-data *(SEMI uui-param)`, with `encoding=hex`. No `purpose` is given: the one
+/// package registered (RFC 7434) is for ISDN, and this is no ISDN information element.
 #[must_use]
 pub fn user_to_user(packet_id: &str) -> String {
     let mut value = String::with_capacity(packet_id.len() * 2 + 13);

@@ -145,6 +145,14 @@ fn nobody_came_at_once_where_the_queue_is_unknown_or_nobody_is_on_duty() {
 }
 
 #[test]
+fn all_who_wait_are_told_at_once_when_the_last_agent_goes_off_duty() {
+    let mut bench = Bench::new(settings(&["ada"]));
+    bench.enqueue("c1").accepted("c1", "ada").enqueue("c2").enqueue("c3").enqueue("c4");
+    bench.give(Input::AgentPaused("ada".into()));
+    assert_eq!(bench.given_up(), ["c2", "c3", "c4"].map(|name| (name, GaveUp::NobodyOnDuty)));
+}
+
+#[test]
 fn a_pause_never_interrupts_an_offer() {
     let mut bench = Bench::new(settings(&["ada", "bea"]));
     bench.enqueue("c1").give(Input::AgentPaused("ada".into())).accepted("c1", "ada");

@@ -159,6 +159,15 @@ fn keys_do_what_the_instruction_says() {
 }
 
 #[test]
+fn the_end_of_a_brief_that_was_stopped_does_not_end_the_repeated_one() {
+    let mut bench = Bench::triggered(Rules::default());
+    let speech = bench.offered("ada").answered().speech;
+    bench.keyed('3').give(Input::BriefEnded { speech });
+    assert_eq!(bench.escalation.stage(), Stage::Briefing);
+    assert_eq!(bench.said().escalation.stage(), Stage::AwaitingKey);
+}
+
+#[test]
 fn a_brief_is_repeated_no_more_than_three_times() {
     let mut bench = Bench::triggered(Rules::default());
     bench.offered("ada").answered();
