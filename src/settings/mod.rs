@@ -1,1 +1,168 @@
-//! Settings.
+//! Settings: one TOML file, overridden by the environment, read into types or refused.
+//!
+//! A bad value stops the start with its name, its value and what is allowed; a name that does not
+//! exist is refused too. Everything is on loopback and nothing is called unless the settings say
+//! so. `cordboard.example.toml` explains each. Absent: whether files that are named are there (the
+//! rooms say, when they open them).
+
+mod environment;
+mod fault;
+mod parse;
+mod reach;
+mod sections;
+
+use std::path::Path;
+
+use figment::Figment;
+use figment::providers::{Format, Toml};
+use serde::Deserialize;
+
+use environment::Environment;
+pub use fault::SettingsFault;
+pub use reach::{Destination, PortRange, Token};
+pub use sections::{
+    AgentSettings, ApiSettings, LogSettings, ModelSettings, QueueSettings, RouteSettings,
+    ShutdownSettings, SipSettings, StoreSettings, TurnSettings, VadChoice,
+};
+
+/// All settings.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// The telephone side.
+    pub sip: SipSettings,
+    /// Which flow answers which address; the first that fits counts.
+    #[serde(rename = "route")]
+    pub routes: Vec<RouteSettings>,
+    /// The human agents.
+    #[serde(rename = "agent")]
+    pub agents: Vec<AgentSettings>,
+    /// The queues in which calls wait for agents.
+    #[serde(rename = "queue")]
+    pub queues: Vec<QueueSettings>,
+    /// Ears and voice.
+    pub models: ModelSettings,
+    /// The floor.
+    pub turn: TurnSettings,
+    /// What is kept.
+    pub store: StoreSettings,
+    /// The HTTP side.
+    pub api: ApiSettings,
+    /// The end.
+    pub shutdown: ShutdownSettings,
+    /// What is logged.
+    pub log: LogSettings,
+}
+
+impl Settings {
+    /// Reads the file, if any, and what of `variables` begins with `CORDBOARD_`.
+    ///
+    /// # Errors
+    /// See [`SettingsFault`].
+    pub fn load(
+        file: Option<&Path>,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsFault> {
+        let mut figment = Figment::new();
+        if let Some(path) = file {
+            let unreadable = |source| SettingsFault::Unreadable { path: path.to_owned(), source };
+            std::fs::read_to_string(path).map_err(unreadable)?;
+            figment = figment.merge(Toml::file_exact(path));
+            // Read alone first, so that a syntax error is not taken for a bad value.
+            figment.extract::<figment::value::Value>().map_err(|error| {
+                SettingsFault::Malformed { path: path.to_owned(), why: error.kind.to_string() }
+            })?;
+        }
+        let figment = figment.merge(Environment::new(variables));
+        let settings: Self =
+            figment.extract().map_err(|error| fault::from_figment(&error, &figment))?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// Checks what one value alone cannot tell.
+    fn check(&self) -> Result<(), SettingsFault> {
+        self.check_floor()?;
+        self.check_reach()?;
+        self.check_names()
+    }
+
+    fn check_floor(&self) -> Result<(), SettingsFault> {
+        let TurnSettings { speech_on, speech_off, .. } = self.turn;
+        refuse(
+            speech_off > speech_on,
+            "turn.speech_off",
+            &speech_off,
+            format!("at most turn.speech_on, which is {speech_on}"),
+        )?;
+        let SipSettings { no_media_ask_s, no_media_end_s, .. } = self.sip;
+        refuse(
+            no_media_end_s <= no_media_ask_s,
+            "sip.no_media_end_s",
+            &no_media_end_s,
+            format!("more than sip.no_media_ask_s, which is {no_media_ask_s}"),
+        )
+    }
+
+    fn check_reach(&self) -> Result<(), SettingsFault> {
+        let pairs = self.sip.rtp_ports.pairs();
+        refuse(
+            self.sip.calls_max > pairs,
+            "sip.calls_max",
+            &self.sip.calls_max,
+            format!("at most {pairs}, the pairs of ports in sip.rtp_ports"),
+        )?;
+        let listen = self.api.listen;
+        refuse(
+            !listen.ip().is_loopback() && self.api.token.is_none(),
+            "api.token",
+            &"not set",
+            format!("a token of 16 or more characters, since api.listen is {listen}, not loopback"),
+        )?;
+        refuse(
+            self.sip.listen_udp.is_none() && self.sip.listen_tcp.is_none(),
+            "sip.listen_tcp",
+            &"off",
+            "an address, since sip.listen_udp is off".to_owned(),
+        )
+    }
+
+    fn check_names(&self) -> Result<(), SettingsFault> {
+        let queues: Vec<_> = self.queues.iter().map(|queue| queue.name.as_str()).collect();
+        let agents: Vec<_> = self.agents.iter().map(|agent| agent.name.as_str()).collect();
+        for (section, names) in [("queue", &queues), ("agent", &agents)] {
+            for (index, name) in names.iter().enumerate() {
+                let setting = format!("{section}.{index}.name");
+                let allowed = format!("a name that no other [[{section}]] has");
+                refuse(names[..index].contains(name), &setting, name, allowed)?;
+            }
+        }
+        for (index, agent) in self.agents.iter().enumerate() {
+            for queue in &agent.queues {
+                let setting = format!("agent.{index}.queues");
+                let allowed = match queues.as_slice() {
+                    [] => format!("the name of a [[queue]]; add one with name = {queue:?}"),
+                    queues => format!("the name of a [[queue]]; {}", fault::remedy(queue, queues)),
+                };
+                refuse(!queues.contains(&queue.as_str()), &setting, queue, allowed)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refuse(
+    is_bad: bool,
+    name: &str,
+    value: &impl std::fmt::Display,
+    allowed: String,
+) -> Result<(), SettingsFault> {
+    if !is_bad {
+        return Ok(());
+    }
+    let (name, value) = (name.to_owned(), value.to_string());
+    Err(SettingsFault::Value { name, value, place: "all sources together".to_owned(), allowed })
+}
+
+#[cfg(test)]
+mod tests;

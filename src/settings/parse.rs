@@ -1,0 +1,109 @@
+//! Values of settings: how each is read, and what is said of one that cannot be.
+//!
+//! Every message says what is allowed; name and value are added by `fault`.
+
+use std::net::SocketAddr;
+
+use serde::de::{Deserialize, Deserializer, Error, Unexpected};
+
+/// Reads a whole number from `MIN` to `MAX`.
+pub(super) fn within<'de, D, const MIN: u64, const MAX: u64>(de: D) -> Result<u64, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let allowed = format!("a whole number from {MIN} to {MAX}");
+    let number = i64::deserialize(de).map_err(|_| D::Error::custom(&allowed))?;
+    match u64::try_from(number) {
+        Ok(number) if (MIN..=MAX).contains(&number) => Ok(number),
+        _ => Err(D::Error::custom(&allowed)),
+    }
+}
+
+/// Reads a count from `MIN` to `MAX`.
+pub(super) fn count<'de, D, const MIN: u64, const MAX: u64>(de: D) -> Result<usize, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let number = within::<D, MIN, MAX>(de)?;
+    usize::try_from(number).map_err(|_| D::Error::custom("a smaller number"))
+}
+
+/// Reads a share from 0 to 1.
+pub(super) fn share<'de, D: Deserializer<'de>>(de: D) -> Result<f32, D::Error> {
+    let allowed = "a number from 0 to 1";
+    let number = f64::deserialize(de).map_err(|_| D::Error::custom(allowed))?;
+    if (0.0..=1.0).contains(&number) { Ok(number as f32) } else { Err(D::Error::custom(allowed)) }
+}
+
+/// Reads an address with its port, or "off".
+pub(super) fn listen<'de, D>(de: D) -> Result<Option<SocketAddr>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let allowed =
+        "an IP address with a port, as in \"127.0.0.1:5060\" or \"[::1]:5060\", or \"off\"";
+    let text = String::deserialize(de).map_err(|_| D::Error::custom(allowed))?;
+    match text.as_str() {
+        "off" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| D::Error::custom(allowed)),
+    }
+}
+
+/// Reads a name: a text that is not empty, without spaces or control characters in it.
+pub(super) fn name<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
+    let text = text(de)?;
+    let is_name = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    if is_name { Ok(text) } else { Err(D::Error::custom("a name without spaces")) }
+}
+
+/// Reads a text that is not empty. A number is taken for its digits.
+pub(super) fn text<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
+    struct Text;
+    impl serde::de::Visitor<'_> for Text {
+        type Value = String;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a text")
+        }
+
+        fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
+            if text.is_empty() {
+                return Err(E::invalid_value(Unexpected::Str(text), &"a text that is not empty"));
+            }
+            Ok(text.to_owned())
+        }
+
+        fn visit_u64<E: Error>(self, number: u64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+
+        fn visit_i64<E: Error>(self, number: i64) -> Result<String, E> {
+            Ok(number.to_string())
+        }
+    }
+    de.deserialize_any(Text)
+}
+
+/// Reads a `sip:` or `sips:` address.
+pub(super) fn sip_uri<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
+    let allowed = "a SIP address, as in \"sip:alice@127.0.0.1:5090\"";
+    let uri = text(de).map_err(|_| D::Error::custom(allowed))?;
+    let rest = uri.strip_prefix("sip:").or_else(|| uri.strip_prefix("sips:"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !uri.contains(char::is_whitespace) => Ok(uri),
+        _ => Err(D::Error::custom(allowed)),
+    }
+}
+
+/// Reads an address for links: `http://` or `https://`, without a slash at its end.
+pub(super) fn http_url<'de, D: Deserializer<'de>>(de: D) -> Result<Option<String>, D::Error> {
+    let allowed = "an address that begins with http:// or https://";
+    let url = text(de).map_err(|_| D::Error::custom(allowed))?;
+    let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !url.contains(char::is_whitespace) => {
+            Ok(Some(url.trim_end_matches('/').to_owned()))
+        }
+        _ => Err(D::Error::custom(allowed)),
+    }
+}

@@ -1,0 +1,317 @@
+//! The sections of the settings, each with its defaults.
+//!
+//! Each room is given what is its own; nobody gets all of them.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use ipnet::{IpNet, Ipv4Net};
+use serde::Deserialize;
+
+use super::parse;
+use super::reach::{Destination, PortRange, Token};
+
+const SIP_PORT: u16 = 5060;
+const HTTP_PORT: u16 = 8080;
+
+/// `[sip]`: the telephone side.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SipSettings {
+    /// Where UDP is listened on; none is off.
+    #[serde(deserialize_with = "parse::listen")]
+    pub listen_udp: Option<SocketAddr>,
+    /// Where TCP is listened on; none is off.
+    #[serde(deserialize_with = "parse::listen")]
+    pub listen_tcp: Option<SocketAddr>,
+    /// The address that others shall use, behind NAT.
+    pub advertised: Option<IpAddr>,
+    /// Networks that may call in.
+    pub trusted: Vec<IpNet>,
+    /// Places that may be called; none by default.
+    pub destinations: Vec<Destination>,
+    /// Ports of the media.
+    pub rtp_ports: PortRange,
+    /// How long an agent's phone rings.
+    #[serde(deserialize_with = "parse::within::<_, 1, 300>")]
+    pub ring_timeout_s: u64,
+    /// Without an ACK for so long, a call ends (RFC 3261 §13.3.1.4: 64 T1).
+    #[serde(deserialize_with = "parse::within::<_, 1, 300>")]
+    pub no_ack_s: u64,
+    /// Without media for so long, the caller is asked.
+    #[serde(deserialize_with = "parse::within::<_, 1, 3600>")]
+    pub no_media_ask_s: u64,
+    /// Without media for so long, the call ends.
+    #[serde(deserialize_with = "parse::within::<_, 2, 7200>")]
+    pub no_media_end_s: u64,
+    /// Calls at a time; one more is answered 503.
+    #[serde(deserialize_with = "parse::count::<_, 1, 30_000>")]
+    pub calls_max: usize,
+}
+
+impl Default for SipSettings {
+    fn default() -> Self {
+        let listen = Some(SocketAddr::from((Ipv4Addr::LOCALHOST, SIP_PORT)));
+        Self {
+            listen_udp: listen,
+            listen_tcp: listen,
+            advertised: None,
+            trusted: vec![Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8).into()],
+            destinations: Vec::new(),
+            rtp_ports: PortRange { first: 20_000, last: 21_999 },
+            ring_timeout_s: 20,
+            no_ack_s: 32,
+            no_media_ask_s: 10,
+            no_media_end_s: 30,
+            calls_max: 500,
+        }
+    }
+}
+
+/// `[[route]]`: which flow answers an address.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteSettings {
+    /// User part of the dialled address, or `*`.
+    #[serde(deserialize_with = "parse::name")]
+    pub to: String,
+    /// File of the flow.
+    pub flow: PathBuf,
+    /// Values that the flow's templates may use.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+}
+
+/// `[[agent]]`: a human with a phone.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSettings {
+    /// The agent's name.
+    #[serde(deserialize_with = "parse::name")]
+    pub name: String,
+    /// The phone.
+    #[serde(deserialize_with = "parse::sip_uri")]
+    pub uri: String,
+    /// Queues that the agent takes calls from.
+    pub queues: Vec<String>,
+}
+
+/// `[[queue]]`: where calls wait for agents.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueSettings {
+    /// Its name, as flows have it.
+    #[serde(deserialize_with = "parse::name")]
+    pub name: String,
+    /// How long a call waits at most.
+    #[serde(default = "QueueSettings::wait_s", deserialize_with = "parse::within::<_, 1, 86_400>")]
+    pub wait_s: u64,
+    /// Whether the agent must accept by a key after the brief.
+    #[serde(default = "QueueSettings::require_accept")]
+    pub require_accept: bool,
+    /// How often all agents are tried.
+    #[serde(default = "QueueSettings::rounds", deserialize_with = "parse::count::<_, 1, 100>")]
+    pub rounds: usize,
+}
+
+impl QueueSettings {
+    const fn wait_s() -> u64 {
+        120
+    }
+
+    const fn require_accept() -> bool {
+        true
+    }
+
+    const fn rounds() -> usize {
+        2
+    }
+}
+
+/// Which judge of speech is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VadChoice {
+    /// Silero where its weights are, else earshot.
+    #[default]
+    Auto,
+    /// Silero; no start without its weights.
+    Silero,
+    /// Earshot.
+    Earshot,
+}
+
+/// `[models]`: ears and voice.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSettings {
+    /// Which judge of speech.
+    pub vad: VadChoice,
+    /// Silero's weights.
+    pub silero_weights: PathBuf,
+    /// Which recognizer: "pocketsphinx".
+    #[serde(deserialize_with = "parse::name")]
+    pub recognizer: String,
+    /// PocketSphinx's acoustic model.
+    pub acoustic_model: PathBuf,
+    /// PocketSphinx's dictionary.
+    pub dictionary: PathBuf,
+    /// PocketSphinx's language model, for open speech.
+    pub language_model: PathBuf,
+    /// Which of flite's voices.
+    #[serde(deserialize_with = "parse::name")]
+    pub voice: String,
+    /// Recognizers that work at a time.
+    #[serde(deserialize_with = "parse::count::<_, 1, 256>")]
+    pub recognizers: usize,
+    /// Synthesizers that work at a time.
+    #[serde(deserialize_with = "parse::count::<_, 1, 256>")]
+    pub synthesizers: usize,
+}
+
+impl Default for ModelSettings {
+    fn default() -> Self {
+        let folder = PathBuf::from("/usr/share/pocketsphinx/model/en-us");
+        Self {
+            vad: VadChoice::Auto,
+            silero_weights: PathBuf::from("models/weights/silero_vad.onnx"),
+            recognizer: "pocketsphinx".to_owned(),
+            acoustic_model: folder.join("en-us"),
+            dictionary: folder.join("cmudict-en-us.dict"),
+            language_model: folder.join("en-us.lm.bin"),
+            voice: "slt".to_owned(),
+            recognizers: 4,
+            synthesizers: 2,
+        }
+    }
+}
+
+/// `[turn]`: the floor.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnSettings {
+    /// Pause that ends a turn where nothing particular is expected.
+    #[serde(deserialize_with = "parse::within::<_, 100, 10_000>")]
+    pub pause_ms: u64,
+    /// Pause that ends a turn of digits.
+    #[serde(deserialize_with = "parse::within::<_, 100, 10_000>")]
+    pub digits_pause_ms: u64,
+    /// Pause that ends a turn of yes or no.
+    #[serde(deserialize_with = "parse::within::<_, 100, 10_000>")]
+    pub yes_no_pause_ms: u64,
+    /// Pause that ends a turn of a known phrase.
+    #[serde(deserialize_with = "parse::within::<_, 100, 10_000>")]
+    pub phrase_pause_ms: u64,
+    /// Pause that ends a turn of open speech.
+    #[serde(deserialize_with = "parse::within::<_, 100, 10_000>")]
+    pub open_pause_ms: u64,
+    /// Silence after a question from which the caller owes an answer.
+    #[serde(deserialize_with = "parse::within::<_, 500, 60_000>")]
+    pub no_input_ms: u64,
+    /// Probability of speech from which it has begun.
+    #[serde(deserialize_with = "parse::share")]
+    pub speech_on: f32,
+    /// Probability of speech below which it has paused.
+    #[serde(deserialize_with = "parse::share")]
+    pub speech_off: f32,
+    /// Sound shorter than this is no speech.
+    #[serde(deserialize_with = "parse::within::<_, 0, 2_000>")]
+    pub min_speech_ms: u64,
+}
+
+impl Default for TurnSettings {
+    fn default() -> Self {
+        Self {
+            pause_ms: 700,
+            digits_pause_ms: 1_200,
+            yes_no_pause_ms: 350,
+            phrase_pause_ms: 600,
+            open_pause_ms: 900,
+            no_input_ms: 5_000,
+            speech_on: 0.5,
+            speech_off: 0.35,
+            min_speech_ms: 100,
+        }
+    }
+}
+
+/// `[store]`: what is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreSettings {
+    /// The folder of everything that is kept.
+    pub folder: PathBuf,
+    /// Whether calls are recorded; the flow announces it.
+    pub recording: bool,
+    /// Whether the inputs of calls are kept for exact replay.
+    pub keep_inputs: bool,
+    /// How many segments of the spool (64 MiB each) are kept after their projection.
+    #[serde(deserialize_with = "parse::count::<_, 0, 100_000>")]
+    pub retain_segments: usize,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        let folder = PathBuf::from("data");
+        Self { folder, recording: false, keep_inputs: false, retain_segments: 16 }
+    }
+}
+
+/// `[api]`: the HTTP side.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ApiSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// What an asker must show; required unless `listen` is loopback.
+    pub token: Option<Token>,
+    /// How others reach it, for links; none is `listen`.
+    #[serde(deserialize_with = "parse::http_url")]
+    pub public_url: Option<String>,
+}
+
+impl ApiSettings {
+    /// The begin of every link, without a slash at its end.
+    #[must_use]
+    pub fn link_base(&self) -> String {
+        self.public_url.clone().unwrap_or_else(|| format!("http://{}", self.listen))
+    }
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, HTTP_PORT));
+        Self { listen, token: None, public_url: None }
+    }
+}
+
+/// `[shutdown]`: the end.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ShutdownSettings {
+    /// How long calls may go on after SIGTERM.
+    #[serde(deserialize_with = "parse::within::<_, 0, 86_400>")]
+    pub drain_s: u64,
+}
+
+impl Default for ShutdownSettings {
+    fn default() -> Self {
+        Self { drain_s: 3_600 }
+    }
+}
+
+/// `[log]`: what is logged.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogSettings {
+    /// Directives as in `RUST_LOG`: "info,cordboard=debug".
+    #[serde(deserialize_with = "parse::text")]
+    pub filter: String,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        Self { filter: "info".to_owned() }
+    }
+}

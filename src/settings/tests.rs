@@ -1,0 +1,187 @@
+//! What is read, and what is refused and how.
+
+use std::path::PathBuf;
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../cordboard.example.toml");
+
+fn load(toml: &str, variables: &[(&str, &str)]) -> Result<Settings, SettingsFault> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), toml).unwrap();
+    let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+    Settings::load(Some(file.path()), variables)
+}
+
+#[test]
+fn defaults_are_there_without_a_file_and_are_on_loopback() {
+    let settings = Settings::load(None, []).unwrap();
+    assert_eq!(settings, Settings::default());
+    assert!(settings.sip.listen_udp.unwrap().ip().is_loopback());
+    assert!(settings.api.listen.ip().is_loopback());
+    assert!(settings.sip.destinations.is_empty());
+    assert!(!settings.store.recording && !settings.store.keep_inputs);
+    assert_eq!(settings.api.link_base(), "http://127.0.0.1:8080");
+}
+
+#[test]
+fn the_example_has_the_defaults_where_it_says_so() {
+    let example = load(EXAMPLE, &[]).unwrap();
+    let default = Settings::default();
+    assert_eq!(example.models, default.models);
+    assert_eq!(example.turn, default.turn);
+    assert_eq!(example.store, default.store);
+    assert_eq!(example.api, default.api);
+    assert_eq!(example.shutdown, default.shutdown);
+    assert_eq!(example.log, default.log);
+    let sip = SipSettings { destinations: Vec::new(), ..example.sip };
+    assert_eq!(sip, default.sip);
+    assert_eq!(example.routes[0].variables["service"], "http://127.0.0.1:8090");
+}
+
+#[test]
+fn the_example_has_every_setting() {
+    // A name that does not exist makes serde tell all that do.
+    for (section, nested) in [
+        ("sip", ""),
+        ("route", "to = \"*\"\nflow = \"f\""),
+        ("agent", "name = \"a\"\nuri = \"sip:a\"\nqueues = []"),
+        ("queue", "name = \"q\""),
+        ("models", ""),
+        ("turn", ""),
+        ("store", ""),
+        ("api", ""),
+        ("shutdown", ""),
+        ("log", ""),
+    ] {
+        let header =
+            if nested.is_empty() { format!("[{section}]") } else { format!("[[{section}]]") };
+        let toml = format!("{header}\n{nested}\nno_such_setting_at_all = 1\n");
+        let Err(SettingsFault::UnknownName { remedy, .. }) = load(&toml, &[]) else {
+            panic!("{section} takes unknown names");
+        };
+        for name in remedy.split('"').skip(1).step_by(2) {
+            let is_there = EXAMPLE
+                .lines()
+                .any(|line| line.trim_start_matches("# ").starts_with(&format!("{name} = ")));
+            assert!(is_there, "{section}.{name} is not in the example");
+        }
+    }
+}
+
+#[test]
+fn the_environment_overrides_the_file() {
+    let settings = load(
+        "[sip]\nlisten_udp = \"127.0.0.1:5070\"\ncalls_max = 10\n",
+        &[
+            ("CORDBOARD_SIP__LISTEN_UDP", "127.0.0.1:5080"),
+            ("CORDBOARD_SIP__LISTEN_TCP", "off"),
+            ("CORDBOARD_SIP__TRUSTED", "[\"10.0.0.0/8\", \"127.0.0.0/8\"]"),
+            ("CORDBOARD_TURN__SPEECH_ON", "0.75"),
+            ("CORDBOARD_STORE__RECORDING", "true"),
+            ("CORDBOARD_API__TOKEN", "0123456789012345678"),
+            ("CORDBOARD_SHARED", "/somewhere"),
+            ("PATH", "/bin"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(settings.sip.listen_udp.unwrap().port(), 5080);
+    assert_eq!(settings.sip.listen_tcp, None);
+    assert_eq!(settings.sip.trusted.len(), 2);
+    assert_eq!(settings.sip.calls_max, 10);
+    assert!((settings.turn.speech_on - 0.75).abs() < 1e-6);
+    assert!(settings.store.recording);
+    assert_eq!(settings.api.token.unwrap().expose(), "0123456789012345678");
+}
+
+#[test]
+fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
+    let table = [
+        ("[sip]\nlisten_udp = \"localhost\"", "sip.listen_udp", "\"localhost\"", "127.0.0.1:5060"),
+        ("[sip]\nrtp_ports = \"9-5\"", "sip.rtp_ports", "\"9-5\"", "20000-21999"),
+        ("[sip]\ncalls_max = 0", "sip.calls_max", "0", "from 1 to 30000"),
+        ("[sip]\ncalls_max = -4", "sip.calls_max", "-4", "from 1 to 30000"),
+        ("[sip]\ncalls_max = 1001", "sip.calls_max", "1001", "at most 1000"),
+        ("[sip]\ncalls_max = \"many\"", "sip.calls_max", "\"many\"", "from 1 to 30000"),
+        ("[sip]\ntrusted = [\"x\"]", "sip.trusted.0", "\"x\"", ""),
+        ("[sip]\ndestinations = [\"a\", \"*\"]", "sip.destinations.1", "\"*\"", "*.example.com"),
+        ("[turn]\nspeech_on = 1.5", "turn.speech_on", "1.5", "from 0 to 1"),
+        ("[turn]\nspeech_off = 0.9", "turn.speech_off", "0.9", "at most turn.speech_on"),
+        ("[models]\nvad = \"best\"", "models.vad", "\"best\"", "\"silero\""),
+        ("[store]\nrecording = \"maybe\"", "store.recording", "\"maybe\"", "bool"),
+        ("[api]\nlisten = \"0.0.0.0:8080\"", "api.token", "not set", "not loopback"),
+        ("[api]\npublic_url = \"calls\"", "api.public_url", "\"calls\"", "https://"),
+        ("[api]\ntoken = \"short\"", "api.token", "not shown", "16 characters"),
+        (
+            "[[agent]]\nname = \"a\"\nuri = \"alice\"\nqueues = []",
+            "agent.0.uri",
+            "\"alice\"",
+            "sip:alice@",
+        ),
+        (
+            "[[queue]]\nname = \"service\"\n[[agent]]\nname = \"a\"\nuri = \"sip:a\"\nqueues = [\"servce\"]",
+            "agent.0.queues",
+            "servce",
+            "did you mean \"service\"?",
+        ),
+        ("[[queue]]\nname = \"a\"\n[[queue]]\nname = \"a\"", "queue.1.name", "a", "no other"),
+    ];
+    for (toml, expected_name, expected_value, expected_allowed) in table {
+        match load(toml, &[]) {
+            Err(SettingsFault::Value { name, value, allowed, .. }) => {
+                assert_eq!(name, expected_name, "{toml}");
+                assert_eq!(value, expected_value, "{toml}");
+                assert!(allowed.contains(expected_allowed), "{toml}: {allowed}");
+            }
+            other => panic!("{toml}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_bad_variable_is_named_as_such() {
+    let fault = load("", &[("CORDBOARD_SIP__CALLS_MAX", "lots")]).unwrap_err();
+    assert_eq!(
+        fault.to_string(),
+        "sip.calls_max is \"lots\" (environment CORDBOARD_SIP__CALLS_MAX); \
+         allowed: a whole number from 1 to 30000"
+    );
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_the_nearest_known_one() {
+    let table = [
+        ("[sip]\nlisten_upd = \"off\"", "sip.listen_upd", "\"listen_udp\""),
+        ("[stroe]\nfolder = \"x\"", "stroe", "\"store\""),
+        ("[[queue]]\nname = \"a\"\nwaits = 5", "queue.0.waits", "\"wait_s\""),
+    ];
+    for (toml, expected_name, expected) in table {
+        match load(toml, &[]) {
+            Err(SettingsFault::UnknownName { name, remedy, .. }) => {
+                assert_eq!(name, expected_name);
+                assert_eq!(remedy, format!("did you mean {expected}?"));
+            }
+            other => panic!("{toml}: {other:?}"),
+        }
+    }
+    let fault = load("", &[("CORDBOARD_API__LISTN", "x")]).unwrap_err();
+    assert!(fault.to_string().contains("environment CORDBOARD_API__LISTN"), "{fault}");
+}
+
+#[test]
+fn a_missing_value_and_a_broken_file_are_named() {
+    let missing = load("[[route]]\nto = \"*\"", &[]).unwrap_err();
+    assert!(matches!(&missing, SettingsFault::Missing { name, .. } if name == "route.0.flow"));
+    assert!(matches!(load("[sip", &[]), Err(SettingsFault::Malformed { .. })));
+    let nowhere = PathBuf::from("/nowhere/cordboard.toml");
+    let unreadable = Settings::load(Some(&nowhere), []);
+    assert!(matches!(unreadable, Err(SettingsFault::Unreadable { .. })));
+}
+
+#[test]
+fn a_token_is_never_printed() {
+    let settings = load("[api]\ntoken = \"0123456789abcdefXYZ\"", &[]).unwrap();
+    assert!(!format!("{settings:?}").contains("XYZ"));
+    let fault = load("[api]\ntoken = \"secretXYZ\"", &[]).unwrap_err();
+    assert!(!format!("{fault} {fault:?}").contains("secretXYZ"), "{fault:?}");
+}
