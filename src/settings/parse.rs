@@ -2,8 +2,9 @@
 //!
 //! Every message says what is allowed; name and value are added by `fault`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected};
 
 /// Reads a whole number from `MIN` to `MAX`.
@@ -47,6 +48,22 @@ where
         "off" => Ok(None),
         text => text.parse().map(Some).map_err(|_| D::Error::custom(allowed)),
     }
+}
+
+/// Reads a list of networks; an address alone is a network of one.
+pub(super) fn networks<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<IpNet>, D::Error> {
+    /// One of them, so that an error has its place in the list.
+    struct Network(IpNet);
+    impl<'de> Deserialize<'de> for Network {
+        fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+            let allowed = "a network or an address, as in \"10.0.0.0/8\" or \"203.0.113.7\"";
+            let text = String::deserialize(de).map_err(|_| D::Error::custom(allowed))?;
+            let address = || text.parse::<IpAddr>().map(IpNet::from);
+            let network = text.parse().or_else(|_| address());
+            network.map(Self).map_err(|_| D::Error::custom(allowed))
+        }
+    }
+    Ok(Vec::<Network>::deserialize(de)?.into_iter().map(|network| network.0).collect())
 }
 
 /// Reads a name: a text that is not empty, without spaces or control characters in it.

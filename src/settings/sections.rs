@@ -28,6 +28,7 @@ pub struct SipSettings {
     /// The address that others shall use, behind NAT.
     pub advertised: Option<IpAddr>,
     /// Networks that may call in.
+    #[serde(deserialize_with = "parse::networks")]
     pub trusted: Vec<IpNet>,
     /// Places that may be called; none by default.
     pub destinations: Vec<Destination>,

@@ -103,7 +103,7 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
         ("[sip]\ncalls_max = -4", "sip.calls_max", "-4", "from 1 to 30000"),
         ("[sip]\ncalls_max = 1001", "sip.calls_max", "1001", "at most 1000"),
         ("[sip]\ncalls_max = \"many\"", "sip.calls_max", "\"many\"", "from 1 to 30000"),
-        ("[sip]\ntrusted = [\"x\"]", "sip.trusted.0", "\"x\"", ""),
+        ("[sip]\ntrusted = [\"x\"]", "sip.trusted.0", "\"x\"", "10.0.0.0/8"),
         ("[sip]\ndestinations = [\"a\", \"*\"]", "sip.destinations.1", "\"*\"", "*.example.com"),
         ("[turn]\nspeech_on = 1.5", "turn.speech_on", "1.5", "from 0 to 1"),
         ("[turn]\nspeech_off = 0.9", "turn.speech_off", "0.9", "at most turn.speech_on"),

@@ -20,7 +20,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -36,10 +36,10 @@ pub use record::StoredPacket;
 pub use recordings::{RECORDED_FRAME_SAMPLES, Recorded, Recorder};
 pub use segment::Position;
 
-use crate::timeline::{CallId, ContextPacket, Entry};
+use crate::timeline::{CallId, ContextPacket, Entry, What};
 use projection::{Progress, Projector};
 use spool::{Limits, Spool};
-use writer::{ENTRY_QUEUE_MAX, Gauges, LivePackets, Message, Writer};
+use writer::{ENTRY_QUEUE_MAX, Gauges, Message, Writer};
 
 /// What the store is to do, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +123,8 @@ struct Shared {
     options: StoreOptions,
     messages: Sender<Message>,
     gauges: Arc<Gauges>,
-    packets: LivePackets,
+    /// The context packets of live calls: an agent gets one whatever database and disk do.
+    packets: Mutex<HashMap<CallId, Arc<StoredPacket>>>,
     progress: Arc<Progress>,
     written: watch::Receiver<Position>,
     pool: SqlitePool,
@@ -156,7 +157,7 @@ impl Store {
         let shared = Shared {
             messages,
             gauges: Arc::default(),
-            packets: LivePackets::default(),
+            packets: Mutex::default(),
             progress: Arc::new(progress),
             written,
             pool: pool(&options.folder),
@@ -173,19 +174,25 @@ impl Store {
     /// Puts an entry on a call's timeline.
     ///
     /// # Real-time
-    /// Never blocks, does no I/O; copies the entry into the thread's queue.
+    /// Does no I/O, and waits for nobody; copies the entry into the thread's queue. The last entry
+    /// takes a lock that is held for the length of a table's look-up.
     pub fn append(&self, call: &CallId, entry: &Entry) {
+        if matches!(entry.what, What::Ended { .. }) {
+            self.packets().remove(call);
+        }
         self.send(Message::Entry { call: call.clone(), entry: Box::new(entry.clone()) });
     }
 
-    /// Keeps a context packet, to be opened with `token` while the call lives and shortly after.
+    /// Keeps a context packet, to be opened with `token` while the call lives and shortly
+    /// after. The call's last entry lets go of it, so it comes before that.
     ///
     /// # Real-time
-    /// As [`Store::append`]; hashes the token.
+    /// As the last [`Store::append`]; hashes the token.
     pub fn keep_packet(&self, call: &CallId, packet: &ContextPacket, token: &str) {
         let (call, packet) = (call.clone(), packet.clone());
-        let stored = StoredPacket { call, token_hash: token_hash(token), packet };
-        self.send(Message::Packet(Box::new(stored)));
+        let stored = Arc::new(StoredPacket { call, token_hash: token_hash(token), packet });
+        self.packets().insert(stored.call.clone(), Arc::clone(&stored));
+        self.send(Message::Packet(stored));
     }
 
     /// Begins the recording of a call; none where the settings say so or the name is no ULID.
@@ -230,7 +237,7 @@ impl Store {
     /// The context packet of a live call, without the database.
     #[must_use]
     pub fn live_packet(&self, call: &CallId) -> Option<Arc<StoredPacket>> {
-        self.0.packets.lock().unwrap_or_else(PoisonError::into_inner).get(call).cloned()
+        self.packets().get(call).cloned()
     }
 
     /// Path of a call's recording, which may not exist, and whether it is whole.
@@ -281,6 +288,11 @@ impl Store {
         }
     }
 
+    fn packets(&self) -> MutexGuard<'_, HashMap<CallId, Arc<StoredPacket>>> {
+        // A table is whole after any panic between two operations on it.
+        self.0.packets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn spool_folder(&self) -> PathBuf {
         spool_folder(&self.0.options.folder)
     }
@@ -299,7 +311,6 @@ impl Shared {
             inputs_folder: inputs_folder(&self.options.folder),
             gauges: Arc::clone(&self.gauges),
             written,
-            packets: Arc::clone(&self.packets),
             recordings: HashMap::new(),
             inputs: HashMap::new(),
         };

@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, select, tick};
@@ -19,7 +19,7 @@ use super::record::{Body, StoredPacket};
 use super::recordings::Recording;
 use super::segment::Position;
 use super::spool::Spool;
-use crate::timeline::{CallId, Entry, What};
+use crate::timeline::{CallId, Entry};
 
 /// Messages in the queue from which sound and inputs are dropped: some 60 MB of sound.
 pub(super) const MEDIA_QUEUE_MAX: usize = 10_000;
@@ -36,7 +36,7 @@ const MESSAGES_TOGETHER: usize = 1_024;
 #[derive(Debug)]
 pub(super) enum Message {
     Entry { call: CallId, entry: Box<Entry> },
-    Packet(Box<StoredPacket>),
+    Packet(Arc<StoredPacket>),
     RecordingBegan { call: CallId },
     Sound { call: CallId, first_frame: u64, samples: Vec<i16> },
     RecordingEnded { call: CallId, frames: u64, complete: bool },
@@ -57,9 +57,6 @@ pub(super) struct Gauges {
     pub media_failures: AtomicU64,
 }
 
-/// The context packets of the calls that are live, so that an agent gets one without the database.
-pub(super) type LivePackets = Arc<Mutex<HashMap<CallId, Arc<StoredPacket>>>>;
-
 /// The thread's own state.
 pub(super) struct Writer {
     pub spool: Spool,
@@ -67,7 +64,6 @@ pub(super) struct Writer {
     pub inputs_folder: PathBuf,
     pub gauges: Arc<Gauges>,
     pub written: watch::Sender<Position>,
-    pub packets: LivePackets,
     pub recordings: HashMap<CallId, Recording>,
     pub inputs: HashMap<CallId, InputsFile>,
 }
@@ -117,16 +113,8 @@ impl Writer {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Entry { call, entry } => {
-                if matches!(entry.what, What::Ended { .. }) {
-                    self.locked_packets().remove(&call);
-                }
-                self.push(Body::Entry { call, entry: *entry });
-            }
-            Message::Packet(stored) => {
-                self.locked_packets().insert(stored.call.clone(), Arc::new((*stored).clone()));
-                self.push(Body::Packet(*stored));
-            }
+            Message::Entry { call, entry } => self.push(Body::Entry { call, entry: *entry }),
+            Message::Packet(stored) => self.push(Body::Packet(Arc::unwrap_or_clone(stored))),
             Message::RecordingBegan { call } => {
                 let begun = Recording::begin(&self.recordings_folder, &call).ok();
                 self.count_media(begun.is_some());
@@ -203,10 +191,5 @@ impl Writer {
 
     fn count_media(&self, works: bool) {
         self.gauges.media_failures.fetch_add(u64::from(!works), Relaxed);
-    }
-
-    fn locked_packets(&self) -> std::sync::MutexGuard<'_, HashMap<CallId, Arc<StoredPacket>>> {
-        // A map is whole after any panic between its own operations.
-        self.packets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,101 @@
+//! What a request is refused with: a status, a code, a message and a remedy.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::wire::{ErrorBody, ErrorDetail};
+use crate::store::StoreFault;
+
+/// Why a request is refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiFault {
+    #[error("a call's name is a ULID of 26 characters")]
+    BadCallId,
+    #[error("{name} is {expected}")]
+    BadParameter { name: &'static str, expected: &'static str },
+    #[error("a token is required")]
+    Unauthorized,
+    #[error("the Host of the request is not this machine")]
+    ForeignHost,
+    #[error("there is nothing at this address")]
+    NoSuchAddress,
+    #[error("this address can only be read")]
+    NotAllowed,
+    #[error("there is no such call")]
+    NoSuchCall,
+    #[error("the call has no context packet")]
+    NoPacket,
+    #[error("the call has no recording")]
+    NoRecording,
+    #[error("the database does not answer")]
+    Store(#[from] StoreFault),
+    #[error("the recording cannot be read")]
+    Unreadable(#[source] std::io::Error),
+    #[error("what is stored is not of a known form")]
+    Malformed(#[from] serde_json::Error),
+}
+
+impl ApiFault {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::BadCallId | Self::BadParameter { .. } => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::ForeignHost => StatusCode::FORBIDDEN,
+            Self::NoSuchAddress | Self::NoSuchCall | Self::NoPacket | Self::NoRecording => {
+                StatusCode::NOT_FOUND
+            }
+            Self::NotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unreadable(_) | Self::Malformed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    const fn code_and_remedy(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::BadCallId => ("bad_call_id", "take the id from GET /v1/calls"),
+            Self::BadParameter { .. } => {
+                ("bad_parameter", "correct the parameter, or leave it out")
+            }
+            Self::Unauthorized => (
+                "unauthorized",
+                "send Authorization: Bearer with api.token of the settings; a context packet also \
+                 opens with its own token as ?token= or X-Packet-Token, until shortly after the call",
+            ),
+            Self::ForeignHost => {
+                ("foreign_host", "ask by IP address or localhost, or set api.token in the settings")
+            }
+            Self::NoSuchAddress => ("not_found", "begin at GET /v1/calls"),
+            Self::NotAllowed => ("method_not_allowed", "use GET"),
+            Self::NoSuchCall => {
+                ("no_such_call", "a call that began just now is here within a second")
+            }
+            Self::NoPacket => ("no_packet", "a packet is made when the call is escalated"),
+            Self::NoRecording => {
+                ("no_recording", "calls are recorded where store.recording is true")
+            }
+            Self::Store(_) => ("store_away", "ask again; timelines wait in the spool meanwhile"),
+            Self::Unreadable(_) => ("recording_unreadable", "look at the disk of store.folder"),
+            Self::Malformed(_) => {
+                ("store_malformed", "delete the database: the spool makes it anew")
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiFault {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        if status.is_server_error() {
+            tracing::warn!(fault = %self, source = ?std::error::Error::source(&self), "api");
+        }
+        let (code, remedy) = self.code_and_remedy();
+        let error = ErrorDetail { code, message: self.to_string(), remedy };
+        let mut response = (status, Json(ErrorBody { error })).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
+    }
+}
