@@ -369,3 +369,6 @@ fn recordings_folder(folder: &Path) -> PathBuf {
 fn inputs_folder(folder: &Path) -> PathBuf {
     folder.join("inputs")
 }
+
+#[cfg(test)]
+mod tests;

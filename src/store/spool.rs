@@ -170,6 +170,12 @@ impl Spool {
         self.unwritten.len()
     }
 
+    /// Puts another file in place of the spool's, to see what a failing disk does.
+    #[cfg(test)]
+    pub(super) fn replace_file(&mut self, file: File) -> File {
+        std::mem::replace(&mut self.file, file)
+    }
+
     fn rotate(&mut self) -> io::Result<()> {
         self.sync()?;
         let (file, end, seq) = begin_segment(&self.folder, self.end.segment + 1, &self.live)?;
