@@ -1,0 +1,5 @@
+//! The HTTP side from outside, over real sockets.
+
+mod access;
+mod reading;
+mod support;

@@ -1,0 +1,6 @@
+//! The store from outside: what is appended can be read, whatever dies or is away.
+
+mod media;
+mod projection;
+mod restart;
+mod support;
