@@ -60,7 +60,7 @@ impl ApiFault {
             Self::Unauthorized => (
                 "unauthorized",
                 "send Authorization: Bearer with api.token of the settings; a context packet also \
-                 opens with its own token as ?token= or X-Packet-Token, until shortly after the call",
+                 opens with its own token as ?token= or X-Packet-Token, until shortly after",
             ),
             Self::ForeignHost => {
                 ("foreign_host", "ask by IP address or localhost, or set api.token in the settings")

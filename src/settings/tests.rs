@@ -119,7 +119,8 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
             "sip:alice@",
         ),
         (
-            "[[queue]]\nname = \"service\"\n[[agent]]\nname = \"a\"\nuri = \"sip:a\"\nqueues = [\"servce\"]",
+            "[[queue]]\nname = \"service\"\n\
+             [[agent]]\nname = \"a\"\nuri = \"sip:a\"\nqueues = [\"servce\"]",
             "agent.0.queues",
             "servce",
             "did you mean \"service\"?",

@@ -73,6 +73,7 @@ impl Batch {
     /// Takes the records of a stretch of a segment that begins at `next`.
     fn take(&mut self, bytes: &[u8], is_last: bool, records_max: usize) {
         let begin = self.next;
+        let sure = bytes.len().saturating_sub(RECORD_BYTES_MAX + FRAME_HEAD_BYTES);
         let mut at = 0;
         while at < bytes.len() && self.records.len() < records_max {
             match frame_at(bytes, at, RECORD_BYTES_MAX) {
@@ -84,17 +85,28 @@ impl Batch {
                     at = next;
                 }
                 Found::Short if !is_last => break,
-                Found::Short | Found::Damaged => {
-                    let offset = begin.offset + at as u64;
-                    self.damaged.push(Position { segment: begin.segment, offset });
-                    // The next frame's head may lie across the end of the stretch.
-                    let rest = if is_last { bytes.len() } else { bytes.len() - FRAME_HEAD_BYTES };
-                    at = resync(bytes, at).unwrap_or_else(|| rest.max(at + 1));
-                }
+                Found::Short | Found::Damaged => match resync(bytes, at) {
+                    Some(next) => {
+                        self.damaged.push(place(begin, at));
+                        at = next;
+                    }
+                    None if is_last => {
+                        self.damaged.push(place(begin, at));
+                        at = bytes.len();
+                    }
+                    // Nothing whole begins before `sure`; behind it, something may that goes on in
+                    // the next stretch.
+                    None if at < sure => at = sure,
+                    None => break,
+                },
             }
         }
         self.next.offset = begin.offset + at as u64;
     }
+}
+
+const fn place(begin: Position, at: usize) -> Position {
+    Position { segment: begin.segment, offset: begin.offset + at as u64 }
 }
 
 /// What a dead process left.

@@ -154,6 +154,36 @@ fn damage_in_the_middle_is_counted_at_the_next_start_and_costs_one_record() {
 }
 
 #[test]
+fn damage_longer_than_what_is_read_at_once_hides_nothing_behind_it() {
+    let folder = TempDir::new().unwrap();
+    let ends = written(folder.path(), 4);
+    let path = segment_path(folder.path(), 1);
+    let bytes = fs::read(&path).unwrap();
+    let (head, tail) = bytes.split_at(usize::try_from(ends[2]).unwrap());
+    let chunk = 2 << 20;
+    for garbage in [1, chunk / 2, chunk - head.len() - 9, chunk - 1, chunk, chunk + 1, 3 * chunk] {
+        let bytes = [head, &vec![0xa5; garbage], tail].concat();
+        fs::write(&path, &bytes).unwrap();
+        let end = Position { segment: 1, offset: bytes.len() as u64 };
+        let (records, damaged) = read_all(folder.path(), end);
+        assert_eq!((records.len(), damaged), (4, 1), "{garbage} bytes of garbage");
+    }
+}
+
+#[test]
+fn a_spool_of_many_stretches_is_read_whole() {
+    let folder = TempDir::new().unwrap();
+    let (mut spool, _) = open(folder.path());
+    for number in 0..60 {
+        let text = "x".repeat(100_000 + usize::try_from(number).unwrap() * 1_013);
+        spool.push(entry(1, number, What::MessageTaken { text }));
+        spool.write().unwrap();
+    }
+    let (records, damaged) = read_all(folder.path(), spool.end());
+    assert_eq!((records.len(), damaged), (60, 0));
+}
+
+#[test]
 fn calls_that_ended_are_not_broken_off_and_numbers_grow_over_restarts() {
     let folder = TempDir::new().unwrap();
     for round in 0..3 {
@@ -247,7 +277,7 @@ fn a_part_that_a_failed_write_left_is_written_over() {
     spool.write().unwrap();
     let (records, damaged) = read_all(folder.path(), spool.end());
     assert_eq!(damaged, 0);
-    assert!(matches!(records.iter().map(what_of).last(), Some(What::Answered)));
+    assert!(matches!(records.last().map(what_of), Some(What::Answered)));
 }
 
 #[test]

@@ -25,6 +25,14 @@ async fn a_live_call_can_be_read_while_it_runs_and_after() {
     assert_eq!((row.ended_unix_ms, row.outcome), (None, None));
     assert_eq!(running.store.health().calls_live, 1);
 
+    let spoke = What::CallerSpoke {
+        text: "where is my parcel".into(),
+        confidence: 0.8,
+        rejected: false,
+        began_ms: 900,
+        ended_ms: 2_000,
+    };
+    running.store.append(&call(1), &entry(2_500, spoke.clone()));
     running.store.append(&call(1), &ended(5_000));
     running.caught_up().await;
     let row = queries.call(&call(1)).await.unwrap().unwrap();
@@ -32,9 +40,11 @@ async fn a_live_call_can_be_read_while_it_runs_and_after() {
     assert_eq!(row.outcome.as_deref(), Some("resolved"));
     assert_eq!(running.store.health().calls_live, 0);
     let entries = queries.timeline(&call(1), -1, 10).await.unwrap();
+    assert!(entries[2].json.contains("\"confidence\":0.8,"), "{}", entries[2].json);
     let entries: Vec<Entry> =
         entries.iter().map(|row| serde_json::from_str(&row.json).unwrap()).collect();
-    assert_eq!(entries, [rang(1), entry(800, What::Answered), ended(5_000)]);
+    let answered = entry(800, What::Answered);
+    assert_eq!(entries, [rang(1), answered, entry(2_500, spoke), ended(5_000)]);
     running.stop().await;
 }
 
