@@ -165,6 +165,45 @@ async fn a_deleted_database_is_made_anew_from_the_spool() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_older_than_its_spool_takes_the_new_spool_too() {
+    let folder = TempDir::new().unwrap();
+    for number in 0..3 {
+        let running = Running::open(folder.path()).await;
+        running.store.append(&call(number), &rang(number));
+        running.store.append(&call(number), &ended(10));
+        running.stop().await;
+    }
+    fs::remove_dir_all(folder.path().join("spool")).unwrap();
+    let running = Running::open(folder.path()).await;
+    running.store.append(&call(3), &rang(3));
+    running.store.append(&call(3), &ended(10));
+    running.caught_up().await;
+    assert_eq!(counts(folder.path()).await, (8, 4));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_ahead_of_a_torn_spool_gets_the_rest_of_the_call() {
+    let folder = TempDir::new().unwrap();
+    let running = Running::open(folder.path()).await;
+    running.store.append(&call(1), &rang(1));
+    running.store.append(&call(1), &entry(20, What::Answered));
+    running.store.append(&call(1), &entry(40, What::RecordingBegan));
+    running.stop().await;
+    // A power cut took the end of the spool, and the database had synced it.
+    let segment = folder.path().join("spool/0000000001.spool");
+    let length = fs::metadata(&segment).unwrap().len();
+    fs::OpenOptions::new().write(true).open(&segment).unwrap().set_len(length - 9).unwrap();
+
+    let running = Running::open(folder.path()).await;
+    running.caught_up().await;
+    let row = running.store.queries().call(&call(1)).await.unwrap().unwrap();
+    assert_eq!(row.outcome.as_deref(), Some("broken_off"));
+    assert_eq!(counts(folder.path()).await, (4, 1));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_is_one_store_s_alone() {
     let folder = TempDir::new().unwrap();
     let running = Running::open(folder.path()).await;
