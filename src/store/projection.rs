@@ -206,7 +206,8 @@ async fn insert_entries(
                 .push_bind(what.unwrap_or_default())
                 .push_bind(json);
         });
-        insert.build().execute(&mut *connection).await?;
+        // Not kept prepared: every number of rows is another statement.
+        insert.build().persistent(false).execute(&mut *connection).await?;
     }
     Ok(())
 }
