@@ -1,0 +1,109 @@
+//! Values that callers say: parsed from words, and put into words again.
+//!
+//! Each kind has a `parse` over whole word lists and a `spoken` that `parse` reads back to the
+//! same value; a property test holds each pair together. Deliberately absent: validation, which
+//! the flow's conditions do.
+
+pub mod amount;
+pub mod choice;
+pub mod date;
+pub mod digits;
+pub mod name;
+pub mod number;
+pub mod time;
+pub mod yes_no;
+
+use cordboard_models::speech::SlotKind;
+use jiff::civil::{Date, DateTime, Time};
+use serde_json::json;
+
+/// A value of a slot.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SlotValue {
+    /// Decimal digits, leading zeros kept.
+    Digits(String),
+    /// A cardinal number.
+    Number(u32),
+    /// A calendar date.
+    Date(Date),
+    /// A time of day.
+    Time(Time),
+    /// Money, in cents.
+    Amount(u64),
+    /// A person's name, in title case.
+    Name(String),
+    /// Yes or no.
+    YesNo(bool),
+    /// One of the wordings that the slot allows.
+    Choice(String),
+    /// Anything, as it was said.
+    Open(String),
+}
+
+impl SlotValue {
+    /// Reads a value of `kind` out of `words`, all of which must belong to it.
+    ///
+    /// `local` is the company's date and time, for "tomorrow".
+    #[must_use]
+    pub fn parse(kind: &SlotKind, words: &[&str], local: DateTime) -> Option<Self> {
+        if words.is_empty() {
+            return None;
+        }
+        match kind {
+            SlotKind::Digits { min, max } => {
+                digits::parse(words, usize::from(*min), usize::from(*max)).map(Self::Digits)
+            }
+            SlotKind::Number => number::parse(words).map(Self::Number),
+            SlotKind::Date => date::parse(words, local.date()).map(Self::Date),
+            SlotKind::Time => time::parse(words).map(Self::Time),
+            SlotKind::Amount => amount::parse(words).map(Self::Amount),
+            SlotKind::Name => name::parse(words).map(Self::Name),
+            SlotKind::YesNo => yes_no::parse(words).map(Self::YesNo),
+            SlotKind::Choice(among) => choice::parse(words, among).map(Self::Choice),
+            SlotKind::Open => Some(Self::Open(words.join(" "))),
+        }
+    }
+
+    /// The value as conditions and templates see it: digits and names as strings, dates as
+    /// `2026-05-03`, times as `18:30`, amounts in units of money.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Digits(text) | Self::Name(text) | Self::Choice(text) | Self::Open(text) => {
+                json!(text)
+            }
+            Self::Number(number) => json!(number),
+            Self::Amount(cents) => json!(*cents as f64 / 100.0),
+            Self::YesNo(yes) => json!(yes),
+            Self::Date(_) | Self::Time(_) => json!(self.text()),
+        }
+    }
+
+    /// The value as timelines and context packets carry it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Digits(text) | Self::Name(text) | Self::Choice(text) | Self::Open(text) => {
+                text.clone()
+            }
+            Self::Number(number) => number.to_string(),
+            Self::Date(date) => date.to_string(),
+            Self::Time(time) => format!("{:02}:{:02}", time.hour(), time.minute()),
+            Self::Amount(cents) => format!("{}.{:02}", cents / 100, cents % 100),
+            Self::YesNo(yes) => (if *yes { "yes" } else { "no" }).to_owned(),
+        }
+    }
+
+    /// The value as it is read to the caller.
+    #[must_use]
+    pub fn spoken(&self) -> String {
+        match self {
+            Self::Digits(text) => digits::spaced(text),
+            Self::Number(number) => number::spoken(*number),
+            Self::Date(date) => date::spoken(*date),
+            Self::Time(time) => time::spoken(*time),
+            Self::Amount(cents) => amount::spoken(*cents),
+            Self::YesNo(_) | Self::Name(_) | Self::Choice(_) | Self::Open(_) => self.text(),
+        }
+    }
+}
