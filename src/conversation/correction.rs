@@ -35,9 +35,8 @@ fn by_place(words: &[&str], value: &str) -> Option<Corrected> {
         ["digit" | "number" | "one" | "figure", tail @ ..] => tail,
         other => other,
     };
-    let rest = match rest {
-        ["is" | "was", tail @ ..] | ["should" | "must", "be", tail @ ..] => tail,
-        _ => return None,
+    let (["is" | "was", rest @ ..] | ["should" | "must", "be", rest @ ..]) = rest else {
+        return None;
     };
     let rest = rest.strip_prefix(&["a"]).unwrap_or(rest);
     let (right, not) = rest.split_first()?;

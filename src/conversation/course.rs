@@ -74,7 +74,12 @@ impl Conversation {
         let text = &step.text;
         let said = self.task.as_ref().is_none_or(|task| task.said);
         if !said && !text.say.is_empty() {
-            self.answer(&text.say);
+            // What is said while a tool is called is no answer, and is not repeated as one.
+            if text.invoke.is_empty() {
+                self.answer(&text.say);
+            } else {
+                self.say(&text.say);
+            }
             if self.faulty.is_some() {
                 return false;
             }

@@ -64,8 +64,17 @@ impl Conversation {
     fn answered(&mut self, question: Question, utterance: &Utterance) {
         let words = understand::words(&utterance.text);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        if words.is_empty() && !question.keyed.is_empty() {
-            // A noise while keys are being pressed.
+        let usable = self.is_usable(utterance);
+        let open = self.takes_anything(&question.topic);
+        let reading = if usable {
+            self.reading(&question.topic, &words)
+        } else {
+            // A story that was recognized badly is better than none; a human will read it.
+            let story = open && !words.is_empty();
+            story.then(|| Reading::Value(SlotValue::Open(words.join(" "))))
+        };
+        if reading.is_none() && !question.keyed.is_empty() {
+            // A noise, or a word to somebody else, while keys are being pressed.
             self.state = State::Listening(question);
             return;
         }
@@ -73,10 +82,8 @@ impl Conversation {
             self.repairs.silent = 0;
         }
         self.repairs.heard(utterance.confidence);
-        let usable = self.is_usable(utterance);
-        let reading = usable.then(|| self.reading(&question.topic, &words)).flatten();
         let urgent = matches!(reading, Some(Reading::Emergency | Reading::Global(_)));
-        let unsure = utterance.confidence < self.flow.file.confidence.accept;
+        let unsure = !open && utterance.confidence < self.flow.file.confidence.accept;
         if !urgent && unsure && self.repairs.is_low(self.flow.file.confidence.low) {
             let reason = "the recognition was unsure over three turns".to_owned();
             self.remember_words(utterance);
@@ -102,6 +109,16 @@ impl Conversation {
         !utterance.rejected
             && !utterance.text.trim().is_empty()
             && utterance.confidence >= self.flow.file.confidence.confirm
+    }
+
+    fn takes_anything(&self, topic: &Topic) -> bool {
+        match topic {
+            Topic::Slot(slot) => {
+                self.flow.slots.get(slot).is_some_and(|slot| slot.kind == SlotKind::Open)
+            }
+            Topic::Message => true,
+            Topic::Menu | Topic::More | Topic::Confirm(_) | Topic::Meant(_) => false,
+        }
     }
 
     fn remember_words(&mut self, utterance: &Utterance) {
@@ -151,7 +168,10 @@ impl Conversation {
                 value.or_else(found).map(Reading::Value)
             }
             Topic::Confirm(slot) => self.confirmation(slot, words),
-            Topic::Message => return self.open_reading(words, phrase),
+            Topic::Message => {
+                let yes_no = yes_no::parse(words).map(Reading::YesNo);
+                return yes_no.or_else(|| self.open_reading(words, phrase));
+            }
         };
         here.or(phrase)
     }
@@ -406,9 +426,12 @@ impl Conversation {
             (Topic::Slot(slot), yes) => {
                 self.fill(slot, SlotValue::YesNo(yes), 1.0, Verified::Keyed);
             }
-            (topic @ (Topic::Menu | Topic::Message), _) => {
-                self.repair(topic, RepairCause::NoMatch);
+            (Topic::Message, true) => {
+                let text = prompts.go_ahead.clone();
+                self.ask(Topic::Message, &text);
             }
+            (Topic::Message, false) => self.goodbye(),
+            (Topic::Menu, _) => self.repair(Topic::Menu, RepairCause::NoMatch),
         }
     }
 

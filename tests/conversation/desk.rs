@@ -1,7 +1,7 @@
 //! A caller at a table: puts inputs into a conversation and keeps what comes out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cordboard::conversation::{
@@ -19,8 +19,13 @@ pub(crate) const NOON: DateTime = date(2026, 11, 21).at(12, 0, 0, 0);
 
 /// The example flow.
 pub(crate) fn parcel() -> Arc<Flow> {
-    let text = include_str!("../../flows/parcel.yaml");
-    Arc::new(Flow::parse(text, "flows/parcel.yaml", &BTreeMap::new()).unwrap())
+    static FLOW: LazyLock<Arc<Flow>> = LazyLock::new(|| {
+        let text = include_str!("../../flows/parcel.yaml");
+        Arc::new(
+            Flow::parse(text, "flows/parcel.yaml", &BTreeMap::new()).expect("the example is good"),
+        )
+    });
+    Arc::clone(&FLOW)
 }
 
 /// A conversation, and what came of the last input.
@@ -75,14 +80,16 @@ impl Table {
         (self.ranked, self.notes) = (vec![], vec![]);
         self.prompts.clear();
         self.invoked.clear();
-        self.conversation.handle_input(self.now, input).unwrap();
+        self.conversation.handle_input(self.now, input).expect("begun");
         self.drain();
         self.said()
     }
 
     fn hear(&mut self, prompt: PromptId, text: &str) {
         let heard = Heard { text: text.to_owned(), unsaid: String::new() };
-        self.conversation.handle_input(self.now, Input::PromptEnded { prompt, heard }).unwrap();
+        self.conversation
+            .handle_input(self.now, Input::PromptEnded { prompt, heard })
+            .expect("begun");
         self.drain();
     }
 

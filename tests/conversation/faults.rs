@@ -27,130 +27,111 @@ fn the_example_flow_has_no_faults() {
     assert!(summary.fixed_prompts > 30);
 }
 
+/// A fault put into the good flow.
+struct Bad {
+    /// What is replaced...
+    from: &'static str,
+    /// ... by what.
+    to: &'static str,
+    /// Where the fault is then.
+    needle: &'static str,
+    problem: &'static str,
+    remedy: &'static str,
+}
+
+const fn bad(texts: [&'static str; 5]) -> Bad {
+    let [from, to, needle, problem, remedy] = texts;
+    Bad { from, to, needle, problem, remedy }
+}
+
+const TABLE: [Bad; 22] = [
+    bad(["disclosure:", "disclosur:", "disclosur:", "unknown field `disclosur`", "`disclosure`"]),
+    bad(["type: yes_no", "type: yesno", "type: yesno", "\"yesno\"", "`yes_no`"]),
+    bad(["length: 6", "length: 0", "length: 0", "0 to 0 digits", "1 to 24"]),
+    bad(["length: 6", "length: many", "length: many", "many", "schema"]),
+    bad(["- ask: new_address", "- ask: new_adress", "ask: new_adr", "unknown slot", "new_address"]),
+    bad(["invoke: address_c", "invoke: adress_c", "invoke: adr", "unknown tool", "address_change"]),
+    bad(["escalate: service", "escalate: servise", "escalate: s", "unknown queue", "`service`"]),
+    bad(["goto: number\n", "goto: nmber\n", "goto: nmber", "unknown step", "`number`"]),
+    bad([
+        "\"where is order {order_number}\"",
+        "\"where is order {order_nummer}\"",
+        "\"where is order {order_nummer}\"",
+        "unknown slot",
+        "order_number",
+    ]),
+    bad(["\"track my order\"", "\"track my 1st order\"", "\"track my 1st", "`1st`", "lower-case"]),
+    bad([
+        "by {{ order.expected }}",
+        "by {{ ordr.expected }}",
+        "say: \"Order {{ order_number | digits }} is out",
+        "nothing fills `ordr`",
+        "`order`",
+    ]),
+    bad(["\"!change_it\"", "\"!(change_it\"", "when: \"!(", "bad condition", "CEL"]),
+    bad(["'order.status == \"d", "'odrer.status == \"d", "when: 'odr", "`odrer`", "`order`"]),
+    bad([
+        "      required: [changed]",
+        "      required: 5",
+        "result:\n      type: object\n      required: 5",
+        "bad JSON Schema",
+        "draft 2020-12",
+    ]),
+    bad([
+        "    timeout_ms: 5000\n    idempotent: true",
+        "    timeout_ms: 5000\n    retries: 2",
+        "retries: 2",
+        "not idempotent",
+        "idempotent: true",
+    ]),
+    bad([
+        "          not_found: unknown\n      - when",
+        "          failed: unknown\n      - when",
+        "invoke: order_lookup",
+        "outcome `not_found`",
+        "under `on`",
+    ]),
+    bad([
+        "automated assistant of Northline",
+        "voice of Northline",
+        "greeting:",
+        "automated assistant",
+        "greeting",
+    ]),
+    bad(["saturday: \"00:00-24:00\"", "saturday: \"9 to 5\"", "saturday:", "cannot", "09:00"]),
+    bad([
+        "- say: \"Order {{ order_number | digits }} has been delivered.\"",
+        "- end: true\n      - say: \"Order {{ order_number | digits }} has been delivered.\"",
+        "say: \"Order {{ order_number | digits }} has been delivered",
+        "never reached",
+        "goto",
+    ]),
+    bad([
+        "      - ask: complaint\n",
+        "      - ask: complaint\n        end: true\n",
+        "ask: complaint\n        end",
+        "2 of",
+        "one thing",
+    ]),
+    bad([
+        "{{ order_number | digits }} is delayed",
+        "{{ order_number | digits is delayed",
+        "say: \"Order {{ order_number | digits is",
+        "bad template",
+        "{{ name }}",
+    ]),
+    bad([
+        "    phrases:\n      - \"opening hours\"",
+        "    phrases:\n      - \"order status\"",
+        "\"order status\"\n      - \"the",
+        "also stands for",
+        "one of the two",
+    ]),
+];
+
 #[test]
 fn each_fault_is_named_where_it_stands() {
-    // What is replaced by what, where the fault is then, what it says, what the remedy says.
-    let table = [
-        ("disclosure:", "disclosur:", "disclosur:", "unknown field `disclosur`", "`disclosure`"),
-        (
-            "type: open\n    ask: \"What",
-            "type: opne\n    ask: \"What",
-            "type: opne",
-            "opne",
-            "`open`",
-        ),
-        ("length: 6", "length: 0", "length: 0", "0 to 0 digits", "1 to 24"),
-        ("length: 6", "length: many", "length: many", "many", ""),
-        (
-            "- ask: new_address",
-            "- ask: new_adress",
-            "ask: new_adress",
-            "unknown slot",
-            "new_address",
-        ),
-        (
-            "invoke: address_change",
-            "invoke: adress_change",
-            "invoke: adress",
-            "unknown tool",
-            "address_change",
-        ),
-        ("escalate: service", "escalate: servise", "escalate: servise", "unknown queue", "service"),
-        (
-            "goto: number\n\n  change",
-            "goto: nmber\n\n  change",
-            "goto: nmber",
-            "unknown step",
-            "number",
-        ),
-        (
-            "\"where is order {order_number}\"",
-            "\"where is order {order}\"",
-            "\"where is order {order}\"",
-            "unknown slot",
-            "order_number",
-        ),
-        ("\"track my order\"", "\"track my 1st order\"", "\"track my 1st", "`1st`", "lower-case"),
-        (
-            "by {{ order.expected }}",
-            "by {{ ordr.expected }}",
-            "say: \"Order {{ order_number | digits }} is out",
-            "nothing fills `ordr`",
-            "`order`",
-        ),
-        ("\"!change_it\"", "\"!(change_it\"", "when: \"!(", "bad condition", "CEL"),
-        (
-            "'order.status == \"delayed\"'",
-            "'odrer.status == \"delayed\"'",
-            "when: 'odrer",
-            "nothing fills `odrer`",
-            "order",
-        ),
-        (
-            "      required: [changed]",
-            "      required: 5",
-            "result:\n      type: object\n      required: 5",
-            "bad JSON Schema",
-            "",
-        ),
-        (
-            "    idempotent: true\n    outcomes:\n      \"404\": not_found\n    result:\n      type: object\n      required: [changed]",
-            "    retries: 2\n    outcomes:\n      \"404\": not_found\n    result:\n      type: object\n      required: [changed]",
-            "retries: 2",
-            "not idempotent",
-            "idempotent: true",
-        ),
-        (
-            "          not_found: unknown\n      - when: 'order.status == \"out",
-            "          failed: unknown\n      - when: 'order.status == \"out",
-            "invoke: order_lookup",
-            "outcome `not_found`",
-            "under `on`",
-        ),
-        (
-            "automated assistant of Northline",
-            "voice of Northline",
-            "greeting:",
-            "automated assistant",
-            "greeting",
-        ),
-        (
-            "saturday: \"00:00-24:00\"",
-            "saturday: \"nine to five\"",
-            "saturday:",
-            "cannot be read",
-            "09:00-17:30",
-        ),
-        (
-            "        end: true\n      - id: unknown\n        say: \"I cannot find an order {{ order_number | digits }}.\"\n        forget: [order_number]\n",
-            "        end: true\n      - id: lost\n        say: \"I cannot find an order {{ order_number | digits }}.\"\n        forget: [order_number]\n",
-            "- id: lost",
-            "never reached",
-            "goto",
-        ),
-        (
-            "      - ask: complaint\n",
-            "      - ask: complaint\n        end: true\n",
-            "ask: complaint\n        end",
-            "2 of",
-            "one thing",
-        ),
-        (
-            "{{ order_number | digits }} is delayed",
-            "{{ order_number | digits is delayed",
-            "say: \"Order {{ order_number | digits is",
-            "bad template",
-            "{{ name }}",
-        ),
-        (
-            "    phrases:\n      - \"opening hours\"",
-            "    phrases:\n      - \"order status\"",
-            "- \"order status\"",
-            "also stands for",
-            "one of the two",
-        ),
-    ];
-    for (from, to, needle, problem, remedy) in table {
+    for Bad { from, to, needle, problem, remedy } in TABLE {
         assert!(GOOD.contains(from), "the example still has: {from}");
         let text = GOOD.replacen(from, to, 1);
         let faults = faults_of(&text);
@@ -173,11 +154,10 @@ fn several_faults_are_found_at_once_and_in_order() {
         .replacen("goto: number", "goto: numbr", 1)
         .replacen("queues: [service]", "queues: [service]\nquues: [x]", 1);
     let faults = faults_of(&text);
-    let kinds: Vec<&FaultKind> = faults.iter().map(|fault| &fault.kind).collect();
-    assert!(
-        matches!(kinds.as_slice(), [FaultKind::UnknownField { .. }]) || kinds.len() >= 3,
-        "{faults:#?}"
-    );
+    let all: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    for problem in ["unknown field `quues`", "66 to 66 digits", "unknown step `numbr`"] {
+        assert!(all.iter().any(|fault| fault.contains(problem)), "{problem}: {all:#?}");
+    }
     assert!(faults.is_sorted_by_key(|fault| fault.place));
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordboard::conversation::{Flow, Heard, Input, Interruptible, PromptId};
+use cordboard::conversation::{Conversation, Flow, Heard, Input, Interruptible, PromptId};
 use cordboard::timeline::{Debtor, RepairCause, ToolVerdict, Trigger, Verified, What};
 use cordboard::turn::TurnEvent;
 use cordboard_models::speech::{Ranked, SlotKind};
@@ -94,6 +94,8 @@ fn keys_end_by_themselves_after_a_pause() {
     let mut table = Table::greeted();
     table.hears("where is my order");
     table.keys("12");
+    assert_eq!(table.mumbles(), "", "a noise takes no keys away");
+    table.keys("3");
     assert_eq!(table.deadline, Some(table.now + Duration::from_secs(3)));
     let said = table.times_out();
     assert!(said.contains("order number"), "{said}");
@@ -126,6 +128,31 @@ fn a_person_who_was_asked_for_comes_at_once_and_a_message_is_taken_where_nobody_
     assert!(said.contains("I noted: please call me back about my broken parcel."), "{said}");
     assert!(table.hung_up);
     assert!(table.conversation.case().message_taken);
+}
+
+#[test]
+fn a_message_may_be_declined_and_a_badly_recognized_one_is_taken() {
+    let mut table = Table::greeted();
+    table.hears("a person");
+    table.put(Input::NobodyCame);
+    assert_eq!(table.hears("yes please"), "Go ahead.");
+    let said = table.hears_unsure("call me about the thing", 0.1);
+    assert!(table.notes.contains(&What::MessageTaken { text: "call me about the thing".into() }));
+    assert!(!said.contains("call me about the thing"), "{said}");
+
+    let mut table = Table::greeted();
+    table.hears("a person");
+    table.put(Input::NobodyCame);
+    table.hears("no thanks");
+    assert!(table.hung_up && !table.conversation.case().message_taken);
+}
+
+#[test]
+fn conversations_and_flows_go_from_thread_to_thread() {
+    fn portable<T: Send>() {}
+    fn shared<T: Send + Sync>() {}
+    portable::<Conversation>();
+    shared::<Flow>();
 }
 
 #[test]
@@ -317,12 +344,10 @@ fn repeat_slower_and_help_work_and_slower_stays() {
     let said = table.hears("help");
     assert!(said.contains("in the mail") && said.ends_with(&asked), "{said}");
     assert!(table.prompts.iter().all(|prompt| prompt.stretch > 1.2));
-    let invocation = {
-        table.keys("123456");
-        table.invoked[0].id
-    };
+    assert_eq!(table.keys("123456"), "Let me look that up.");
+    let invocation = table.invoked[0].id;
     let answer = table.finds_order(invocation, "123456");
-    assert_eq!(table.hears("pardon"), answer.trim_start_matches("Let me look that up. "));
+    assert_eq!(table.hears("pardon"), answer);
 }
 
 #[test]

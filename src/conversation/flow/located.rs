@@ -21,11 +21,14 @@ pub(super) struct Located {
 impl Located {
     /// Reads YAML.
     pub(super) fn read(text: &str) -> Result<Self, (Place, FaultKind)> {
-        let node: Spanned<Node> = serde_saphyr::from_str(text).map_err(|error| {
-            let place = error.location().map_or_else(Place::default, place);
-            let why = error.without_snippet().to_string();
-            (place, FaultKind::Unreadable { why: one_line(&why) })
-        })?;
+        // "no" is a word that callers say, not a truth value.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let node: Spanned<Node> =
+            serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+                let place = error.location().map_or_else(Place::default, place);
+                let why = error.without_snippet().to_string();
+                (place, FaultKind::Unreadable { why: one_line(&why) })
+            })?;
         let mut located = Self::default();
         let at = place(node.referenced);
         located.json = located.take(String::new(), at, node.value);
@@ -86,8 +89,8 @@ fn one_line(text: &str) -> String {
 /// A node of YAML whose children know their places.
 enum Node {
     Scalar(Value),
-    List(Vec<Spanned<Node>>),
-    Map(Vec<(Spanned<String>, Spanned<Node>)>),
+    List(Vec<Spanned<Self>>),
+    Map(Vec<(Spanned<String>, Spanned<Self>)>),
 }
 
 impl<'de> Deserialize<'de> for Node {

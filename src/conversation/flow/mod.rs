@@ -125,10 +125,10 @@ impl Flow {
     ) -> Result<Self, Vec<FlowFault>> {
         let fault =
             |(place, kind, remedy)| FlowFault { file: file_name.to_owned(), place, kind, remedy };
-        let located = located::Located::read(text).map_err(|(place, kind)| {
+        let mut located = located::Located::read(text).map_err(|(place, kind)| {
             vec![fault((place, kind, "correct the YAML at this place".to_owned()))]
         })?;
-        let mut faults = schema::faults(&located);
+        let mut faults = schema::faults(&mut located);
         let flow = match serde_json::from_value::<FlowFile>(located.json.clone()) {
             Ok(file) => {
                 let mut check = check::Check::new(&file, &located);

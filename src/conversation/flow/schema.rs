@@ -17,7 +17,9 @@ pub fn schema() -> Value {
 }
 
 /// All faults against the schema: place, kind, remedy.
-pub(super) fn faults(located: &Located) -> Vec<(Place, FaultKind, String)> {
+///
+/// Fields that are not known are taken out of `located`, so that the rest can still be examined.
+pub(super) fn faults(located: &mut Located) -> Vec<(Place, FaultKind, String)> {
     // Inlined, so that the path of an error in the schema leads to the names that are allowed.
     let schema = SchemaSettings::draft2020_12()
         .with(|settings| settings.inline_subschemas = true)
@@ -25,10 +27,20 @@ pub(super) fn faults(located: &Located) -> Vec<(Place, FaultKind, String)> {
         .into_root_schema_for::<FlowFile>()
         .to_value();
     let validator = jsonschema::validator_for(&schema).expect("schemars makes valid schemas");
-    validator
-        .iter_errors(&located.json)
-        .flat_map(|error| translated(&error, &schema, located))
-        .collect()
+    let mut faults = Vec::new();
+    let mut unknown = Vec::new();
+    for error in validator.iter_errors(&located.json) {
+        if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
+            unknown.push((error.instance_path().as_str().to_owned(), unexpected.clone()));
+        }
+        faults.extend(translated(&error, &schema, located));
+    }
+    for (pointer, names) in unknown {
+        if let Some(Value::Object(fields)) = located.json.pointer_mut(&pointer) {
+            fields.retain(|name, _| !names.contains(name));
+        }
+    }
+    faults
 }
 
 fn translated(

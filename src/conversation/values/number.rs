@@ -173,7 +173,6 @@ fn multiplier(words: &[&str]) -> Option<u32> {
 }
 
 /// What stands before `mark` and what after it.
-#[expect(clippy::type_complexity, reason = "two word lists, one of which may be missing")]
 fn split<'a, 'w>(
     words: &'a [&'w str],
     mark: &str,
