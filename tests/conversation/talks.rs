@@ -426,3 +426,98 @@ fn prompts_without_variables_are_known_before_the_first_call() {
     }
     assert!(fixed.iter().all(|text| !text.contains("{{")));
 }
+
+const BOOKING: &str = r#"
+name: booking
+greeting: "This is the automated assistant of the boat hire."
+menu:
+  ask: "How can I help?"
+  reprompts: ["What can I do for you?", "You can book a boat."]
+  help: "You can book a boat."
+queues: [office]
+slots:
+  people: { type: number, valid: "value >= 1 && value <= 8", ask: "For how many?",
+    reprompts: ["How many people?", "Say a number."], invalid: "{{ spoken }} is too many." }
+  day: { type: date, valid: "value >= today", ask: "On which day?",
+    reprompts: ["Which day?", "What date?"] }
+  hour: { type: time, ask: "At what time?", reprompts: ["When?", "What time?"] }
+  deposit: { type: amount, valid: "value >= 10.0", ask: "How much now?",
+    reprompts: ["How much?", "What amount?"] }
+  boat: { type: choice, choices: ["rowing boat", "sailing boat"], ask: "Which boat?",
+    reprompts: ["Rowing or sailing?", "Which one?"] }
+  who: { type: name, ask: "Your name?", reprompts: ["Who are you?", "What is your name?"] }
+  sure: { type: yes_no, ask: "Shall I book?", reprompts: ["Book it?", "Yes or no?"] }
+tools:
+  book:
+    method: POST
+    url: "http://127.0.0.1:1/bookings"
+    body: { day: "{{ day }}", people: "{{ people }}", who: "{{ who }}" }
+intents:
+  book:
+    title: "a booking"
+    phrases: ["book a boat", "a boat for {people}"]
+    steps:
+      - ask: people
+      - ask: day
+      - ask: hour
+      - ask: deposit
+      - ask: boat
+      - ask: who
+      - ask: sure
+      - { when: "!sure", say: "Nothing is booked.", end: true }
+      - { invoke: book }
+      - say: "{{ who }}, a {{ boat }} for {{ people | number }}, {{ day | date }}, {{ hour | time }}, {{ deposit | amount }}."
+        end: true
+"#;
+
+fn booked() -> Table {
+    let flow = Flow::parse(BOOKING, "booking.yaml", &BTreeMap::new()).unwrap();
+    let mut table = Table::with(Arc::new(flow), NOON);
+    for (said, next) in [
+        ("a boat for four", "On which day?"),
+        ("next tuesday", "At what time?"),
+        ("half past two", "How much now?"),
+        ("twelve dollars fifty", "Which boat?"),
+        ("the sailing one", "I'm sorry, I did not get that. Rowing or sailing?"),
+        ("a sailing boat", "Your name?"),
+        ("my name is mary smith", "Shall I book?"),
+    ] {
+        assert_eq!(table.hears(said), next, "{said}");
+    }
+    table.hears("yes");
+    table
+}
+
+#[test]
+fn every_kind_of_value_is_asked_for_taken_and_read_out() {
+    let mut table = booked();
+    let invocation = table.invoked[0].clone();
+    let expected = json!({"day": "2026-11-24", "people": 4, "who": "Mary Smith"});
+    assert_eq!(invocation.arguments, expected);
+    let said = table.answers(invocation.id, ToolVerdict::Done, json!({}));
+    assert_eq!(
+        said,
+        "Mary Smith, a sailing boat for four, Tuesday the twenty fourth of November, \
+         two thirty p m, twelve dollars and fifty cents. Is there anything else?"
+    );
+}
+
+#[test]
+fn values_that_are_not_allowed_are_refused_in_the_flows_words() {
+    let flow = Flow::parse(BOOKING, "booking.yaml", &BTreeMap::new()).unwrap();
+    let mut table = Table::with(Arc::new(flow), NOON);
+    table.hears("book a boat");
+    assert_eq!(table.hears("nine"), "nine is too many. How many people?");
+    assert!(table.notes.contains(&What::Repaired { cause: RepairCause::Invalid, count: 1 }));
+    assert_eq!(table.hears("eight"), "On which day?");
+    assert!(table.hears("yesterday").starts_with("I'm afraid that is not possible."));
+}
+
+#[test]
+fn what_is_not_idempotent_is_never_sent_twice() {
+    let mut table = booked();
+    let invocation = table.invoked[0].clone();
+    table.answers(invocation.id, ToolVerdict::TimedOut, Value::Null);
+    assert!(table.invoked.is_empty());
+    assert_eq!(table.escalated.unwrap().0, Trigger::ToolFailed);
+}

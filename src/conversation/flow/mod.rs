@@ -13,7 +13,7 @@ mod schema;
 mod template;
 mod tool;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use cordboard_models::speech::{Intent, Phrase, SlotKind};
@@ -78,11 +78,28 @@ impl Condition {
     pub(in crate::conversation) fn holds(&self, variables: &Map<String, Value>) -> bool {
         let mut context = cel::Context::default();
         for (name, value) in variables {
-            if context.add_variable(name.as_str(), value).is_err() {
-                return false;
-            }
+            context.add_variable_from_value(name.as_str(), cel_value(value));
         }
         matches!(self.0.execute(&context), Ok(cel::Value::Bool(true)))
+    }
+}
+
+/// A value as conditions see it. All whole numbers are signed: CEL does not mix the two kinds,
+/// and its literals are signed.
+fn cel_value(value: &Value) -> cel::Value {
+    match value {
+        Value::Null => cel::Value::Null,
+        Value::Bool(truth) => cel::Value::Bool(*truth),
+        Value::Number(number) => number.as_i64().map_or_else(
+            || cel::Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+            cel::Value::Int,
+        ),
+        Value::String(text) => cel::Value::from(text.as_str()),
+        Value::Array(items) => cel::Value::from(items.iter().map(cel_value).collect::<Vec<_>>()),
+        Value::Object(fields) => {
+            let each = fields.iter().map(|(name, value)| (name.clone(), cel_value(value)));
+            cel::Value::from(each.collect::<HashMap<String, cel::Value>>())
+        }
     }
 }
 
@@ -262,4 +279,37 @@ impl Prompts {
 fn version(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn conditions_compare_numbers_strings_and_fields() {
+        let known = json!({
+            "n": 5, "a": 12.5, "today": "2026-11-21", "yes": true, "none": null,
+            "order": { "status": "late", "items": [1, 2], "count": 2 },
+        });
+        let known = known.as_object().cloned().unwrap_or_default();
+        for (text, holds) in [
+            ("n >= 1 && n <= 10", true),
+            ("n > 5", false),
+            ("a < 100.0", true),
+            ("a < 12", false),
+            ("today >= \"2026-11-21\"", true),
+            ("!yes", false),
+            ("none == null", true),
+            ("order.status == \"late\" && order.count == 2", true),
+            ("1 in order.items", true),
+            ("has(order.weight)", false),
+            ("order.weight > 3", false),
+            ("n", false),
+            ("nothing == 1", false),
+        ] {
+            let program = cel::Program::compile(text).expect("it is CEL");
+            assert_eq!(Condition(program).holds(&known), holds, "{text}");
+        }
+    }
 }
