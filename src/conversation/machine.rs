@@ -1,7 +1,7 @@
 //! The conversation as a state machine: inputs, outputs, deadlines.
 //!
 //! ```text
-//! Fresh ──Began──► Listening ──words──► Listening | Ranking | Calling | Away | Over
+//! Fresh ──Began──► Listening ──words──► Listening, Ranking, Calling, Away, Over
 //!                  Ranking ──Ranked, Timeout──► as Listening
 //!                  Calling ──ToolAnswered, Timeout──► Listening | Calling | Away | Over
 //!                  Away ──NobodyCame──► Listening (for a message)

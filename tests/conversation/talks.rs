@@ -466,12 +466,14 @@ intents:
       - ask: sure
       - { when: "!sure", say: "Nothing is booked.", end: true }
       - { invoke: book }
-      - say: "{{ who }}, a {{ boat }} for {{ people | number }}, {{ day | date }}, {{ hour | time }}, {{ deposit | amount }}."
+      - say: >-
+          {{ who }}, a {{ boat }} for {{ people | number }}, {{ day | date }},
+          {{ hour | time }}, {{ deposit | amount }}.
         end: true
 "#;
 
 fn booked() -> Table {
-    let flow = Flow::parse(BOOKING, "booking.yaml", &BTreeMap::new()).unwrap();
+    let flow = Flow::parse(BOOKING, "booking.yaml", &BTreeMap::new()).expect("it has no faults");
     let mut table = Table::with(Arc::new(flow), NOON);
     for (said, next) in [
         ("a boat for four", "On which day?"),

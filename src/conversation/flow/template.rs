@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn vars(value: Value) -> serde_json::Map<String, Value> {
+    fn vars(value: &Value) -> serde_json::Map<String, Value> {
         value.as_object().cloned().unwrap()
     }
 
@@ -108,7 +108,7 @@ mod tests {
         let url = address(
             &environment(),
             "{{ service }}/orders/{{ name }}?a=b",
-            &vars(json!({"name": "a/../b c"})),
+            &vars(&json!({"name": "a/../b c"})),
             &trusted,
         );
         assert_eq!(url.unwrap(), "http://127.0.0.1:1/x/orders/a%2F..%2Fb%20c?a=b");
@@ -119,7 +119,7 @@ mod tests {
         let said = filled(
             &environment(),
             "{{ n | digits }}; {{ d | date }}; {{ t | time }}; {{ a | amount }}",
-            &vars(json!({"n": "1203", "d": "2027-05-03", "t": "18:30", "a": 12.5})),
+            &vars(&json!({"n": "1203", "d": "2027-05-03", "t": "18:30", "a": 12.5})),
         );
         let expected = "1 2 0 3; Monday the third of May; six thirty p m; \
                         twelve dollars and fifty cents";
@@ -128,6 +128,6 @@ mod tests {
 
     #[test]
     fn a_prompt_with_a_hole_is_an_error() {
-        assert!(filled(&environment(), "it is {{ order.status }}", &vars(json!({}))).is_err());
+        assert!(filled(&environment(), "it is {{ order.status }}", &vars(&json!({}))).is_err());
     }
 }
