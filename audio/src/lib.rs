@@ -16,6 +16,7 @@ pub mod receive;
 pub mod resample;
 mod time;
 pub mod tone;
+pub mod vad;
 pub mod wav;
 
 pub use codec::{Codec, Decoder, Encoder};

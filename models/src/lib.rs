@@ -4,6 +4,9 @@
 #![deny(unsafe_code)]
 
 pub mod ears;
+pub mod language;
+pub mod manifest;
+pub mod scripted;
 pub mod speech;
 pub mod turn_end;
 pub mod voice;
