@@ -21,6 +21,9 @@ pub(crate) struct FlowFile {
     /// Legal text said first; nothing interrupts it. Empty where there is none.
     #[serde(default)]
     pub(crate) disclosure: String,
+    /// Whether the disclosure announces a recording: without that, none is made.
+    #[serde(default)]
+    pub(crate) announces_recording: bool,
     /// Said next; must say that it is an automated assistant.
     pub(crate) greeting: String,
     /// The open question, "how can I help?".

@@ -14,6 +14,7 @@ mod template;
 mod tool;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
 use std::sync::Arc;
 
 use cordboard_models::speech::{Intent, Phrase, SlotKind};
@@ -122,6 +123,15 @@ pub struct Summary {
     pub fixed_prompts: usize,
 }
 
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, version, intents, slots, tools, queues, fixed_prompts } = self;
+        write!(f, "flow {name}, version {version}: intents {}", intents.join(", "))?;
+        write!(f, "; slots {}; tools {}", slots.join(", "), tools.join(", "))?;
+        write!(f, "; queues {}; {fixed_prompts} fixed prompts", queues.join(", "))
+    }
+}
+
 /// Checks a flow's text; `file_name` is for the faults only.
 ///
 /// # Errors
@@ -169,6 +179,12 @@ impl Flow {
                 Err(faults.into_iter().map(fault).collect())
             }
         }
+    }
+
+    /// Whether callers are told that they may be recorded.
+    #[must_use]
+    pub const fn announces_recording(&self) -> bool {
+        self.file.announces_recording
     }
 
     /// Its name.
