@@ -19,7 +19,7 @@ use serde::Deserialize;
 
 use environment::Environment;
 pub use fault::SettingsFault;
-pub use reach::{Destination, PortRange, Token};
+pub use reach::{PortRange, Token};
 pub use sections::{
     AgentSettings, ApiSettings, LogSettings, ModelSettings, QueueSettings, RouteSettings,
     ShutdownSettings, SipSettings, StoreSettings, TurnSettings, VadChoice,

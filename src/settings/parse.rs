@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use cordboard_sip::access::Destination;
 use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected};
 
@@ -109,6 +110,26 @@ pub(super) fn sip_uri<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Err
     match rest {
         Some(rest) if !rest.is_empty() && !uri.contains(char::is_whitespace) => Ok(uri),
         _ => Err(D::Error::custom(allowed)),
+    }
+}
+
+/// Reads the places that may be called; everywhere is none of them.
+pub(super) fn destinations<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let places = Vec::<Place>::deserialize(de)?;
+    Ok(places.into_iter().map(|place| place.0).collect())
+}
+
+/// One place that may be called.
+struct Place(String);
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        let allowed = "\"127.0.0.1\", \"10.0.0.0/8\", \"pbx.example.com\" or \"*.example.com\"";
+        let place = text(de).map_err(|_| D::Error::custom(allowed))?;
+        match place.parse::<Destination>() {
+            Ok(Destination::Anywhere) | Err(_) => Err(D::Error::custom(allowed)),
+            Ok(_) => Ok(Self(place)),
+        }
     }
 }
 

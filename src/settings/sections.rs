@@ -10,7 +10,7 @@ use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 
 use super::parse;
-use super::reach::{Destination, PortRange, Token};
+use super::reach::{PortRange, Token};
 
 const SIP_PORT: u16 = 5060;
 const HTTP_PORT: u16 = 8080;
@@ -31,7 +31,8 @@ pub struct SipSettings {
     #[serde(deserialize_with = "parse::networks")]
     pub trusted: Vec<IpNet>,
     /// Places that may be called; none by default.
-    pub destinations: Vec<Destination>,
+    #[serde(deserialize_with = "parse::destinations")]
+    pub destinations: Vec<String>,
     /// Ports of the media.
     pub rtp_ports: PortRange,
     /// How long an agent's phone rings.
@@ -94,6 +95,9 @@ pub struct AgentSettings {
     /// The phone.
     #[serde(deserialize_with = "parse::sip_uri")]
     pub uri: String,
+    /// What the agent's software shows to fetch the context packets offered to this agent.
+    #[serde(default)]
+    pub token: Option<Token>,
     /// Queues that the agent takes calls from.
     pub queues: Vec<String>,
 }
