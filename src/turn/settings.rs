@@ -1,0 +1,91 @@
+//! How long to wait, and how sure to be.
+
+use std::time::Duration;
+
+use cordboard_models::speech::{Expectation, SlotKind};
+
+/// The settings of the floor.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TurnSettings {
+    /// Speech probability above which a frame counts as voice while the caller was silent.
+    pub voice_on: f32,
+    /// Speech probability below which a frame counts as silence while the caller was speaking.
+    pub voice_off: f32,
+    /// Voice shorter than this is a click or a breath, and no turn.
+    pub speech_min: Duration,
+    /// Voice over the assistant must last this long before it stops the assistant.
+    pub barge_in: Duration,
+    /// The pause that ends a turn where nothing hints at its end.
+    pub pause: Pauses,
+    /// Silence after a question before the caller is asked again.
+    pub no_input: Duration,
+    /// The longest turn; what comes after is a new one.
+    pub turn_max: Duration,
+}
+
+/// Pauses that end a turn, by what is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pauses {
+    /// The shortest: the judge is sure that the turn is over.
+    pub sure: Duration,
+    /// After a yes or a no.
+    pub yes_no: Duration,
+    /// After a phrase.
+    pub phrase: Duration,
+    /// Between groups of digits: Harper Valley's callers pause 0.5 to 2.2 s there.
+    pub digits: Duration,
+    /// In open talk.
+    pub open: Duration,
+}
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self {
+            sure: Duration::from_millis(300),
+            yes_no: Duration::from_millis(400),
+            phrase: Duration::from_millis(700),
+            digits: Duration::from_millis(1_400),
+            open: Duration::from_millis(1_000),
+        }
+    }
+}
+
+impl Default for TurnSettings {
+    fn default() -> Self {
+        Self {
+            voice_on: 0.5,
+            voice_off: 0.35,
+            speech_min: Duration::from_millis(100),
+            barge_in: Duration::from_millis(160),
+            pause: Pauses::default(),
+            no_input: Duration::from_millis(6_000),
+            turn_max: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Pauses {
+    /// The pause that ends a turn when `expectation` was to be answered and a judge gives
+    /// `over` as the probability that the turn is over.
+    #[must_use]
+    pub fn for_turn(&self, expectation: &Expectation, over: f32) -> Duration {
+        let longest = self.longest(expectation);
+        let sure = self.sure.min(longest);
+        sure + (longest - sure).mul_f32(1.0 - over.clamp(0.0, 1.0))
+    }
+
+    fn longest(&self, expectation: &Expectation) -> Duration {
+        let by_kind = expectation.kinds.iter().map(|kind| match kind {
+            SlotKind::Digits { .. } => self.digits,
+            SlotKind::YesNo | SlotKind::Choice(_) => self.yes_no,
+            SlotKind::Open => self.open,
+            SlotKind::Number
+            | SlotKind::Date
+            | SlotKind::Time
+            | SlotKind::Amount
+            | SlotKind::Name => self.phrase,
+        });
+        let open = expectation.open.then_some(self.open);
+        by_kind.chain(open).max().unwrap_or(self.phrase)
+    }
+}
