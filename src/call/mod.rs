@@ -1,1 +1,352 @@
-//! The call.
+//! The call: one caller's visit, from ring to hang-up, with all its legs, as a pure state machine.
+//!
+//! `handle_input` takes one input, `poll_output` is drained until [`Output::Wait`] or
+//! [`Output::Over`]. The same inputs give the same call.
+//!
+//! ```text
+//!             Offered           Answered            Move::Hangup       idle
+//!  Ringing ─────────► Answering ────────► Talking ─────────────► Closing ───► Over
+//!     │                   │                │  ▲                     ▲
+//!     │                   │       Escalate │  │ BackToAssistant     │
+//!     │                   │                ▼  │                     │
+//!     │                   │            HandedOver                   │
+//!     └──────── Ended ────┴───────── Ended ───┴─────────────────────┘
+//! ```
+//!
+//! Inside: `hearing` (the caller's words), `voice` (what is said on a leg), `leg` (ears and mouth
+//! of one far end), `floor` (who talks), `handover` (what the escalation wants done), `ending`.
+//! Deliberately absent: sockets, threads, clocks, engines.
+
+mod border;
+mod dialog;
+mod ending;
+mod handover;
+mod hearing;
+mod journal;
+mod leg;
+mod listening;
+mod tick;
+mod voice;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cordboard_audio::MediaTime;
+use cordboard_models::speech::Expectation;
+
+pub use border::{
+    DialPlan, Effect, EncodedFrame, EndCause, Input, Job, JobId, Judgement, LegCommand, LegEvent,
+    MediaPacket, Output, RecordedTick,
+};
+pub use ending::{STILL_THERE, STOPPING};
+use hearing::Hearing;
+use journal::Journal;
+use leg::Leg;
+
+use crate::conversation::{self, Conversation, Flow};
+use crate::escalation::{self, DialId, Escalation, Input as Escalating, Rules};
+use crate::timeline::{CallId, LegKind, LegRole, Links, Outcome, What};
+use crate::turn::{Floor, SilenceWatch, TurnSettings};
+
+/// What is known of a call at its ring.
+#[derive(Clone, Debug)]
+pub struct CallFacts {
+    /// Its name.
+    pub id: CallId,
+    /// Caller's address as signalled.
+    pub from: String,
+    /// Dialled address.
+    pub to: String,
+    /// How the caller reaches us.
+    pub leg: LegKind,
+    /// Whether we place the call: the address dialled is then `to`.
+    pub outbound: Option<DialPlan>,
+    /// Wall time of the ring, ms since 1970 UTC.
+    pub wall_unix_ms: u64,
+    /// The company's local time at the ring.
+    pub local: jiff::civil::DateTime,
+    /// Seed of all randomness in the call.
+    pub seed: u64,
+    /// The flow that the caller meets.
+    pub flow: Arc<Flow>,
+    /// Where more can be read.
+    pub links: Links,
+}
+
+/// The settings of a call.
+#[derive(Clone, Debug)]
+pub struct CallSettings {
+    /// The floor's.
+    pub turn: TurnSettings,
+    /// The hand-over's rules, by queue.
+    pub queues: Arc<HashMap<String, Arc<Rules>>>,
+    /// No sound from the caller for so long is asked about.
+    pub no_media_ask: Duration,
+    /// No sound from the caller for so long ends the call.
+    pub no_media_end: Duration,
+    /// Whether to record, once it has been announced.
+    pub record: bool,
+    /// What waiting callers hear, 8 kHz.
+    pub music: Arc<[f32]>,
+    /// The short sounds.
+    pub tones: Tones,
+}
+
+/// The short sounds of a call, 8 kHz.
+#[derive(Clone, Debug)]
+pub struct Tones {
+    /// Agent and caller are about to hear each other.
+    pub accept: Arc<[f32]>,
+    /// Still at work.
+    pub waiting: Arc<[f32]>,
+    /// Something could not be said.
+    pub sorry: Arc<[f32]>,
+}
+
+/// Why an input was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The conversation's contract was broken.
+    #[error(transparent)]
+    Conversation(#[from] conversation::ConversationError),
+    /// The escalation's contract was broken.
+    #[error(transparent)]
+    Escalation(#[from] escalation::Error),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Offered or dialled, no media yet.
+    Ringing,
+    /// Our answer is out; silence is sent, nothing said.
+    Answering,
+    /// The conversation has the caller.
+    Talking,
+    /// The escalation has the caller.
+    HandedOver,
+    /// What is queued is played, then we hang up, at the latest then.
+    Closing { by: MediaTime },
+    /// The caller is gone; the agent, or a tool, still has to be told or heard, at the latest then.
+    Parting { by: MediaTime },
+    /// Nothing more.
+    Over,
+}
+
+/// One caller's visit.
+#[derive(Debug)]
+pub struct Call {
+    facts: CallFacts,
+    settings: CallSettings,
+    phase: Phase,
+    out: VecDeque<Output>,
+    journal: Journal,
+    caller: Leg,
+    agent: Option<Leg>,
+    dial: DialId,
+    agent_uri: Arc<str>,
+    conversation: Conversation,
+    conversation_deadline: Option<MediaTime>,
+    escalation: Escalation,
+    escalation_deadline: Option<MediaTime>,
+    floor: Floor,
+    hearing: Hearing,
+    silence: SilenceWatch,
+    expectation: Arc<Expectation>,
+    /// Whether the caller was asked something and has not answered yet.
+    asked: bool,
+    /// The caller's turn whose answer has not begun to sound.
+    unanswered: Option<Unanswered>,
+    last_voice: MediaTime,
+    bridged: bool,
+    recording: Option<MediaTime>,
+    tools_pending: u32,
+    next_job: u32,
+    next_own_line: u32,
+    ending: ending::Ending,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Unanswered {
+    speech_ended: MediaTime,
+    turn_ended: MediaTime,
+    recognized: MediaTime,
+}
+
+impl Call {
+    /// Makes the call at its ring.
+    #[must_use]
+    pub fn new(facts: CallFacts, settings: CallSettings) -> Self {
+        let conversation =
+            Conversation::new(facts.flow.clone(), &facts.id.0, &facts.from, facts.seed);
+        let mut call = Self {
+            phase: Phase::Ringing,
+            out: VecDeque::with_capacity(64),
+            journal: Journal::default(),
+            caller: Leg::new(LegRole::Caller, MediaTime::ZERO),
+            agent: None,
+            dial: DialId(0),
+            agent_uri: Arc::from(""),
+            conversation,
+            conversation_deadline: None,
+            escalation: Escalation::new(),
+            escalation_deadline: None,
+            floor: Floor::new(settings.turn),
+            hearing: Hearing::new(),
+            silence: SilenceWatch::new(settings.turn.no_input),
+            expectation: Arc::default(),
+            asked: false,
+            unanswered: None,
+            last_voice: MediaTime::ZERO,
+            bridged: false,
+            recording: None,
+            tools_pending: 0,
+            next_job: 1,
+            next_own_line: OWN_LINES_FROM,
+            ending: ending::Ending::default(),
+            facts,
+            settings,
+        };
+        call.ring();
+        call
+    }
+
+    /// Takes one input. Drain `poll_output` before the next.
+    ///
+    /// # Errors
+    /// Where a room says that its contract was broken; the shell drops this call then.
+    pub fn handle_input(&mut self, now: MediaTime, input: Input<'_>) -> Result<(), CallError> {
+        if self.phase == Phase::Over {
+            return Ok(());
+        }
+        match input {
+            Input::Leg(LegRole::Caller, event) => self.caller_event(now, event)?,
+            Input::Leg(LegRole::Agent, event) => self.agent_event(now, event)?,
+            Input::Tick => self.tick(now)?,
+            Input::Voice { probability } => self.voice_heard(now, probability)?,
+            Input::Judged { probability } => self.floor.judged(probability),
+            Input::Recognized { job, hypothesis } => self.recognized(now, job, hypothesis)?,
+            Input::Spoken { job, speech, last } => self.spoken(job, &speech, last),
+            Input::Refused { job, why } => self.refused(now, job, why)?,
+            Input::Ranked { request, ranked } => {
+                self.conversation
+                    .handle_input(now, conversation::Input::Ranked { request, ranked })?;
+            }
+            Input::ToolAnswered { invocation, outcome } => {
+                self.tools_pending = self.tools_pending.saturating_sub(1);
+                let answered = conversation::Input::ToolAnswered { invocation, outcome };
+                self.conversation.handle_input(now, answered)?;
+            }
+            Input::AgentOffered { packet_id, agent } => {
+                self.escalate(now, Escalating::Offered { packet_id, agent })?;
+            }
+            Input::NobodyCame { packet_id } => {
+                self.escalate(now, Escalating::NobodyCame { packet_id })?;
+            }
+            Input::PacketFetched => self.escalate(now, Escalating::PacketFetched)?,
+            Input::Stop => self.stop(now),
+        }
+        self.settle(now)
+    }
+
+    /// Gives the next output; `Wait` or `Over` where there is none for now.
+    #[must_use]
+    pub fn poll_output(&mut self) -> Output {
+        if let Some(output) = self.out.pop_front() {
+            return output;
+        }
+        if self.phase == Phase::Over {
+            return Output::Over;
+        }
+        Output::Wait(self.deadline())
+    }
+
+    /// Whether media is to be moved every 20 ms.
+    #[must_use]
+    pub const fn is_ticking(&self) -> bool {
+        !matches!(self.phase, Phase::Ringing | Phase::Over)
+    }
+
+    /// The flow that the caller meets.
+    #[must_use]
+    pub const fn flow(&self) -> &Arc<Flow> {
+        &self.facts.flow
+    }
+
+    fn ring(&mut self) {
+        let flow = &self.facts.flow;
+        let rang = What::Rang {
+            from: self.facts.from.clone(),
+            to: self.facts.to.clone(),
+            leg: self.facts.leg,
+            wall_unix_ms: self.facts.wall_unix_ms,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            flow: flow.name().to_owned(),
+            flow_version: flow.version().to_owned(),
+            seed: self.facts.seed,
+        };
+        self.note(MediaTime::ZERO, rang);
+        if let Some(plan) = self.facts.outbound.clone() {
+            self.out.push_back(Output::Leg(LegRole::Caller, LegCommand::Dial(plan)));
+        }
+    }
+
+    /// Lets every room act until none has anything more to say.
+    fn settle(&mut self, now: MediaTime) -> Result<(), CallError> {
+        loop {
+            let moved = self.settle_voices(now)?
+                | self.settle_conversation(now)?
+                | self.settle_escalation(now)?;
+            if !moved {
+                break;
+            }
+        }
+        self.settle_ending(now)
+    }
+
+    fn note(&mut self, now: MediaTime, what: What) {
+        self.journal.note(&mut self.out, now, what);
+    }
+
+    const fn job(&mut self) -> JobId {
+        let job = JobId(self.next_job);
+        self.next_job += 1;
+        job
+    }
+
+    fn deadline(&self) -> MediaTime {
+        let phase = match self.phase {
+            Phase::Closing { by } | Phase::Parting { by } => Some(by),
+            Phase::Ringing
+            | Phase::Answering
+            | Phase::Talking
+            | Phase::HandedOver
+            | Phase::Over => None,
+        };
+        [self.conversation_deadline, self.escalation_deadline, self.hearing.deadline(), phase]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(MediaTime::NEVER)
+    }
+
+    /// Outcome as it stands now.
+    fn outcome(&self) -> Outcome {
+        let case = self.conversation.case();
+        if self.ending.handed_over {
+            Outcome::HandedOver
+        } else if case.message_taken {
+            Outcome::MessageTaken
+        } else if !case.resolved.is_empty() {
+            Outcome::Resolved
+        } else if self.ending.never_spoke {
+            Outcome::NoInput
+        } else {
+            Outcome::Abandoned
+        }
+    }
+}
+
+/// Numbers of the lines that the call itself says begin here; the conversation's begin at 1.
+const OWN_LINES_FROM: u32 = 1_000;

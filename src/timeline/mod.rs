@@ -6,6 +6,7 @@
 
 mod context;
 mod entry;
+mod transcript;
 
 pub use context::{
     ActionFact, ContextPacket, Line, Links, PACKET_VERSION, SlotFact, Speaker, Trigger, Verified,
@@ -13,3 +14,4 @@ pub use context::{
 pub use entry::{
     CallId, Debtor, ENTRY_VERSION, Entry, LegKind, LegRole, Outcome, RepairCause, ToolVerdict, What,
 };
+pub use transcript::Transcript;

@@ -1,0 +1,305 @@
+//! What goes into a call and what comes out of it.
+//!
+//! The same for every kind of leg: each transport turns itself into these events and takes these
+//! commands. Slow things leave as outputs and return as inputs.
+
+use std::sync::Arc;
+
+use cordboard_audio::codec::Codec;
+use cordboard_audio::{Frame, MediaTime};
+use cordboard_models::speech::{Expectation, Hypothesis, Ranked, Speech, SpeechRequest};
+
+use crate::conversation::{Invocation, RankRequest, ToolOutcome};
+use crate::escalation::{AgentRef, DeskReport};
+use crate::timeline::{ContextPacket, Entry, LegRole};
+
+/// Number of a slow job within its call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u32);
+
+/// What a call is told; one input, then outputs are drained until [`Output::Wait`].
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// Something happened on a leg.
+    Leg(LegRole, LegEvent<'a>),
+    /// 20 ms have passed: play, listen, look at the deadlines.
+    Tick,
+    /// Probability that the frame last given as [`Output::Listen`] was speech, 0 to 1.
+    Voice {
+        /// 0 to 1.
+        probability: f32,
+    },
+    /// Probability that the caller's turn is over, as asked by [`Output::Judge`].
+    Judged {
+        /// 0 to 1.
+        probability: f32,
+    },
+    /// A recognition grew or ended.
+    Recognized {
+        /// Which job.
+        job: JobId,
+        /// What was said, so far or finally.
+        hypothesis: Hypothesis,
+    },
+    /// A part of a prompt has been synthesized.
+    Spoken {
+        /// Which job.
+        job: JobId,
+        /// The sound.
+        speech: Speech,
+        /// Whether it is the last part.
+        last: bool,
+    },
+    /// The language model has ranked.
+    Ranked {
+        /// Which request of the conversation.
+        request: u32,
+        /// Best first.
+        ranked: Vec<Ranked>,
+    },
+    /// A job could not be done: the queue was full, or the engine gave up.
+    Refused {
+        /// Which job.
+        job: JobId,
+        /// Why, for the timeline.
+        why: String,
+    },
+    /// A tool answered, or did not.
+    ToolAnswered {
+        /// Which invocation.
+        invocation: u32,
+        /// How it ended.
+        outcome: ToolOutcome,
+    },
+    /// The desk has an agent for this call.
+    AgentOffered {
+        /// Which context packet was enqueued.
+        packet_id: String,
+        /// The agent.
+        agent: AgentRef,
+    },
+    /// The desk has nobody for this call.
+    NobodyCame {
+        /// Which context packet was enqueued.
+        packet_id: String,
+    },
+    /// The context packet was fetched with its token.
+    PacketFetched,
+    /// The service is going down or lost the call's footing: say goodbye.
+    Stop,
+}
+
+/// What happened on a leg.
+#[derive(Clone, Debug)]
+pub enum LegEvent<'a> {
+    /// The far end offers media; the call answers or refuses. For a dialled leg: it rings.
+    Offered,
+    /// Media may flow both ways.
+    Answered,
+    /// A packet of sound came.
+    Packet(MediaPacket<'a>),
+    /// A packet of the stream that carried no sound: it is not lost.
+    Passed {
+        /// RTP sequence number.
+        sequence: u16,
+    },
+    /// A key was pressed and let go.
+    Digit {
+        /// 0-9, *, #, A-D.
+        digit: char,
+        /// How long, ms.
+        duration_ms: u32,
+    },
+    /// The far end put us on hold.
+    Held,
+    /// The far end took us back.
+    Resumed,
+    /// The far end changed its codec.
+    Renegotiated(Codec),
+    /// Datagrams that were not of this leg, in all so far.
+    Garbage {
+        /// How many.
+        total: u64,
+    },
+    /// The leg is gone.
+    Ended {
+        /// Why.
+        cause: EndCause,
+    },
+}
+
+/// A packet of sound, still encoded.
+#[derive(Clone, Copy, Debug)]
+pub struct MediaPacket<'a> {
+    /// RTP sequence number.
+    pub sequence: u16,
+    /// RTP timestamp, in samples.
+    pub timestamp: u32,
+    /// RTP marker bit.
+    pub marker: bool,
+    /// Synchronization source.
+    pub ssrc: u32,
+    /// What it is encoded with.
+    pub codec: Codec,
+    /// The encoded sound.
+    pub payload: &'a [u8],
+}
+
+/// Why a leg is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndCause {
+    /// The far end hung up.
+    Bye,
+    /// The far end gave up before it was answered.
+    Cancelled,
+    /// The far end refused, with this SIP status.
+    Refused(u16),
+    /// Our answer was never acknowledged.
+    NoAck,
+    /// The signalling broke.
+    Lost,
+}
+
+impl EndCause {
+    /// The cause in words, as timelines carry it.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            Self::Bye => "bye".into(),
+            Self::Cancelled => "cancelled".into(),
+            Self::Refused(code) => format!("refused {code}"),
+            Self::NoAck => "no ack".into(),
+            Self::Lost => "signalling lost".into(),
+        }
+    }
+}
+
+/// What a call wants; drain until `Wait`.
+#[derive(Debug)]
+pub enum Output {
+    /// To a leg.
+    Leg(LegRole, LegCommand),
+    /// The caller's sound of this tick, for the voice activity detector; answered by
+    /// [`Input::Voice`].
+    Listen(Frame),
+    /// A question to the end-of-turn judge; answered by [`Input::Judged`].
+    Judge(Judgement),
+    /// Slow work.
+    Work(Job),
+    /// Sound for a recognition that runs.
+    Feed(JobId, Frame),
+    /// No more sound for it: give the verdict.
+    Finish(JobId),
+    /// The result is not wanted any more.
+    Cancel(JobId),
+    /// What changes the world.
+    Effect(Effect),
+    /// For the timeline.
+    Entry(Entry),
+    /// One tick of the recording: the caller, and what the caller is played.
+    Record(RecordedTick),
+    /// Nothing more until an input comes or this time passes.
+    Wait(MediaTime),
+    /// The call is over; nothing may be sent for it any more.
+    Over,
+}
+
+/// One 20 ms stretch of the stereo recording, 8 kHz, 16 bit.
+#[derive(Clone, Debug)]
+pub struct RecordedTick {
+    /// The caller.
+    pub left: [i16; 160],
+    /// What the caller was played.
+    pub right: [i16; 160],
+}
+
+/// What a leg is told.
+#[derive(Debug)]
+pub enum LegCommand {
+    /// Take the offered media.
+    Answer,
+    /// Send 20 ms of encoded sound.
+    Send(EncodedFrame),
+    /// Press a key at the far end.
+    SendDigit {
+        /// 0-9, *, #, A-D.
+        digit: char,
+        /// How long, ms.
+        duration_ms: u32,
+    },
+    /// Call somebody; the leg then reports `Offered`, `Answered`, `Ended`.
+    Dial(DialPlan),
+    /// End the leg, in whatever state it is.
+    Hangup,
+}
+
+/// 20 ms of encoded sound.
+#[derive(Clone, Copy, Debug)]
+pub struct EncodedFrame {
+    /// Bytes used of `payload`.
+    pub len: usize,
+    /// The encoded sound.
+    pub payload: [u8; 320],
+}
+
+/// Whom to call, and what to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DialPlan {
+    /// The address.
+    pub uri: String,
+    /// The number shown at the far end.
+    pub display: String,
+    /// Further headers.
+    pub headers: Vec<(String, String)>,
+}
+
+/// What is known of the caller's turn at a pause.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// Words so far.
+    pub hypothesis: Option<Hypothesis>,
+    /// What was expected.
+    pub expectation: Arc<Expectation>,
+    /// How long the caller has been silent.
+    pub silence: std::time::Duration,
+}
+
+/// Slow work; may be cancelled.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// Recognize one utterance; sound follows by [`Output::Feed`].
+    Recognize {
+        /// Its number.
+        job: JobId,
+        /// What may be said.
+        expectation: Arc<Expectation>,
+    },
+    /// Synthesize a prompt.
+    Speak {
+        /// Its number.
+        job: JobId,
+        /// What to say.
+        request: SpeechRequest,
+    },
+    /// Rank intents.
+    Rank(RankRequest),
+}
+
+/// What changes the world; never cancelled, its result always applied.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Call a tool.
+    Invoke(Invocation),
+    /// Wait for an agent of a queue.
+    Enqueue {
+        /// The queue.
+        queue: String,
+        /// What the agent will be given.
+        packet: Arc<ContextPacket>,
+    },
+    /// Leave the queue.
+    Withdraw,
+    /// What became of the offered agent, for the desk.
+    Report(DeskReport),
+}

@@ -1,0 +1,218 @@
+//! Between the conversation and the caller: its moves become lines, jobs and effects; what became
+//! of the lines comes back to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cordboard_audio::MediaTime;
+use cordboard_models::speech::Speech;
+
+use super::voice::{Cut, Line, VoiceEvent};
+use super::{Call, CallError, Effect, Job, JobId, OWN_LINES_FROM, Output, Phase};
+use crate::conversation::{Heard, Input, Interruptible, Move, Output as Talk, Prompt, PromptId};
+use crate::escalation::Input as Escalating;
+use crate::timeline::{Debtor, LegRole, What};
+
+/// How long what is queued may take before we hang up all the same.
+const CLOSING_MAX: Duration = Duration::from_secs(30);
+
+impl Call {
+    /// Drains the conversation; whether it did anything.
+    pub(super) fn settle_conversation(&mut self, now: MediaTime) -> Result<bool, CallError> {
+        let mut moved = false;
+        loop {
+            match self.conversation.poll_output() {
+                Talk::Move(wanted) => self.make(now, wanted)?,
+                Talk::Note(what) => self.note(now, what),
+                Talk::Wait(deadline) => {
+                    self.conversation_deadline = deadline;
+                    return Ok(moved);
+                }
+            }
+            moved = true;
+        }
+    }
+
+    fn make(&mut self, now: MediaTime, wanted: Move) -> Result<(), CallError> {
+        match wanted {
+            Move::Say(prompt) => self.say_prompt(&prompt),
+            Move::Ask(prompt, expectation) => {
+                self.asked = true;
+                self.expectation = expectation.clone();
+                self.floor.expect(expectation);
+                self.say_prompt(&prompt);
+            }
+            Move::Invoke(invocation) => {
+                self.asked = false;
+                self.tools_pending += 1;
+                self.out.push_back(Output::Effect(Effect::Invoke(invocation)));
+            }
+            Move::Rank(request) => {
+                self.asked = false;
+                self.out.push_back(Output::Work(Job::Rank(request)));
+            }
+            Move::Escalate { trigger, reason, queue } => {
+                return self.begin_handover(now, trigger, reason, queue);
+            }
+            Move::Hangup => {
+                if !matches!(self.phase, Phase::Parting { .. } | Phase::Over) {
+                    self.phase = Phase::Closing { by: now + CLOSING_MAX };
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn say_prompt(&mut self, prompt: &Prompt) {
+        let line = Line {
+            id: prompt.id.0,
+            text: prompt.text.clone(),
+            interruptible: prompt.interruptible,
+            stretch: prompt.stretch,
+        };
+        self.say(LegRole::Caller, line);
+    }
+
+    /// Says a line of the call's own on a leg; gives its number.
+    pub(super) fn say_own(
+        &mut self,
+        role: LegRole,
+        text: impl Into<Arc<str>>,
+        interruptible: Interruptible,
+    ) -> u32 {
+        let id = self.next_own_line;
+        self.next_own_line += 1;
+        self.say(role, Line { id, text: text.into(), interruptible, stretch: 1.0 });
+        id
+    }
+
+    fn say(&mut self, role: LegRole, line: Line) {
+        if matches!(self.phase, Phase::Over) {
+            return;
+        }
+        let job = self.job();
+        let leg = match role {
+            LegRole::Caller => Some(&mut self.caller),
+            LegRole::Agent => self.agent.as_mut(),
+        };
+        if let Some(leg) = leg {
+            let work = leg.voice.say(line, job);
+            self.out.push_back(Output::Work(work));
+        }
+    }
+
+    /// Takes synthesized sound to the voice that asked for it.
+    pub(super) fn spoken(&mut self, job: JobId, speech: &Speech, last: bool) {
+        let taken = self.caller.voice.spoken(job, speech, last);
+        if let (false, Some(agent)) = (taken, self.agent.as_mut()) {
+            agent.voice.spoken(job, speech, last);
+        }
+    }
+
+    /// Takes the news that a job cannot be done.
+    pub(super) fn refused(
+        &mut self,
+        now: MediaTime,
+        job: JobId,
+        why: String,
+    ) -> Result<(), CallError> {
+        let spoken = self.caller.voice.refused(job)
+            || self.agent.as_mut().is_some_and(|agent| agent.voice.refused(job));
+        if spoken {
+            self.note(now, What::EngineFailed { role: "synthesizer".to_owned(), why });
+            self.caller.voice.tone(self.settings.tones.sorry.clone());
+            return Ok(());
+        }
+        self.unheard(now, job, why)
+    }
+
+    /// Drains the voices; whether anything happened.
+    pub(super) fn settle_voices(&mut self, now: MediaTime) -> Result<bool, CallError> {
+        let mut moved = false;
+        while let Some(event) = self.caller.voice.poll_event() {
+            moved = true;
+            match event {
+                VoiceEvent::Began { id, text } => self.line_began(now, id, &text),
+                VoiceEvent::Ended { id, heard, uncertainty } => {
+                    self.line_ended(now, id, heard, uncertainty)?;
+                }
+            }
+        }
+        let mut brief = Vec::new();
+        if let Some(agent) = self.agent.as_mut() {
+            while let Some(event) = agent.voice.poll_event() {
+                brief.push(event);
+            }
+        }
+        for event in brief {
+            moved = true;
+            if let VoiceEvent::Ended { id, .. } = event {
+                self.agent_line_ended(now, id)?;
+            }
+        }
+        Ok(moved)
+    }
+
+    fn line_began(&mut self, now: MediaTime, id: u32, text: &Arc<str>) {
+        if let Some(turn) = self.unanswered.take() {
+            self.note(
+                now,
+                What::Latency {
+                    speech_ended_ms: turn.speech_ended.as_millis(),
+                    turn_ended_ms: turn.turn_ended.as_millis(),
+                    recognized_ms: turn.recognized.as_millis(),
+                    first_sound_ms: now.as_millis(),
+                },
+            );
+        }
+        self.note(now, What::PromptBegan { prompt: id, text: text.to_string() });
+    }
+
+    fn line_ended(
+        &mut self,
+        now: MediaTime,
+        id: u32,
+        heard: Heard,
+        uncertainty: Duration,
+    ) -> Result<(), CallError> {
+        let what = What::PromptEnded {
+            prompt: id,
+            heard: heard.text.clone(),
+            unsaid: heard.unsaid.clone(),
+            uncertainty_ms: u32::try_from(uncertainty.as_millis()).unwrap_or(u32::MAX),
+        };
+        self.note(now, what);
+        self.begin_recording(now);
+        if id < OWN_LINES_FROM {
+            let prompt = PromptId(id);
+            self.conversation.handle_input(now, Input::PromptEnded { prompt, heard })?;
+        } else if self.ending.announcing == Some(id) {
+            self.ending.announcing = None;
+            self.escalate(now, Escalating::Announced)?;
+        }
+        Ok(())
+    }
+
+    /// Stops what yields to `cut`; whether anything was stopped.
+    pub(super) fn cut(&mut self, now: MediaTime, cut: Cut) -> bool {
+        let mut cancelled = Vec::new();
+        let stopped = self.caller.voice.cut(now, cut, &mut cancelled);
+        self.out.extend(cancelled.into_iter().map(Output::Cancel));
+        stopped
+    }
+
+    /// Who owes the next sound, while nobody makes one.
+    pub(super) fn debtor(&self) -> Debtor {
+        let owed = !self.asked || self.hearing.is_waiting() || !self.caller.voice.is_idle();
+        if owed { Debtor::Assistant } else { Debtor::Caller }
+    }
+
+    /// The recording begins when the first thing said, which announces it, has been said.
+    fn begin_recording(&mut self, now: MediaTime) {
+        if self.settings.record && self.recording.is_none() && self.facts.flow.announces_recording()
+        {
+            self.recording = Some(now);
+            self.note(now, What::RecordingBegan);
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! Legs that come and go, and the end of the call.
+
+use std::time::Duration;
+
+use cordboard_audio::MediaTime;
+
+use super::{Call, CallError, EndCause, LegCommand, LegEvent, Output, Phase, voice::Cut};
+use crate::conversation::{Input as Talk, Interruptible};
+use crate::escalation::{Input as Escalating, SpeechId};
+use crate::timeline::{LegRole, Outcome, What};
+
+/// How long the agent may be told that the caller has gone, and a tool may take to answer.
+const PARTING_MAX: Duration = Duration::from_secs(30);
+
+/// Odds and ends of a call that matter for how it ends.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// Whether a human has spoken with the caller.
+    pub(super) handed_over: bool,
+    /// Whether the caller has neither spoken nor keyed.
+    pub(super) never_spoke: bool,
+    /// The line that announces the hand-over.
+    pub(super) announcing: Option<u32>,
+    /// The line that the agent alone hears, and the escalation's number of it.
+    pub(super) telling: Option<(u32, SpeechId)>,
+    /// How often a human was asked for.
+    pub(super) requests: u32,
+    /// The acceptance tone plays.
+    pub(super) tone_until_idle: bool,
+    /// The caller was asked about missing media.
+    asked_media: bool,
+    /// Why it ends, once it does.
+    cause: Option<String>,
+    /// Where the fault is ours or the network's.
+    failed: bool,
+}
+
+impl Default for Ending {
+    fn default() -> Self {
+        Self {
+            handed_over: false,
+            never_spoke: true,
+            announcing: None,
+            telling: None,
+            requests: 0,
+            tone_until_idle: false,
+            asked_media: false,
+            cause: None,
+            failed: false,
+        }
+    }
+}
+
+impl Call {
+    /// Takes an event of the caller's leg.
+    pub(super) fn caller_event(
+        &mut self,
+        now: MediaTime,
+        event: LegEvent<'_>,
+    ) -> Result<(), CallError> {
+        match event {
+            LegEvent::Packet(packet) => self.caller.insert(now, &packet),
+            LegEvent::Passed { sequence } => self.caller.pass(now, sequence),
+            LegEvent::Digit { digit, duration_ms } => self.keyed(now, digit, duration_ms)?,
+            LegEvent::Offered => self.offered(),
+            LegEvent::Answered => self.answered(now)?,
+            LegEvent::Renegotiated(codec) => self.caller.send_with(codec),
+            LegEvent::Held => self.held(now, LegRole::Caller, true),
+            LegEvent::Resumed => self.held(now, LegRole::Caller, false),
+            LegEvent::Garbage { total } => self.caller.garbage = total,
+            LegEvent::Ended { cause } => self.caller_left(now, cause)?,
+        }
+        Ok(())
+    }
+
+    /// Takes an event of the agent's leg.
+    pub(super) fn agent_event(
+        &mut self,
+        now: MediaTime,
+        event: LegEvent<'_>,
+    ) -> Result<(), CallError> {
+        let Some(agent) = self.agent.as_mut() else { return Ok(()) };
+        match event {
+            LegEvent::Packet(packet) => agent.insert(now, &packet),
+            LegEvent::Passed { sequence } => agent.pass(now, sequence),
+            LegEvent::Renegotiated(codec) => agent.send_with(codec),
+            LegEvent::Digit { digit, duration_ms } => {
+                self.note(now, What::Keyed { role: LegRole::Agent, digit, duration_ms });
+                if self.bridged {
+                    self.cross_key(LegRole::Caller, digit, duration_ms);
+                } else {
+                    self.escalate(now, Escalating::AgentKeyed { dial: self.dial, digit })?;
+                }
+            }
+            LegEvent::Offered => {
+                self.escalate(now, Escalating::AgentRinging { dial: self.dial })?
+            }
+            LegEvent::Answered => {
+                agent.sending = true;
+                agent.fed(now);
+                let address = self.agent_uri.to_string();
+                self.note(now, What::LegJoined { role: LegRole::Agent, address });
+                self.escalate(now, Escalating::AgentAnswered { dial: self.dial })?;
+            }
+            LegEvent::Held => self.held(now, LegRole::Agent, true),
+            LegEvent::Resumed => self.held(now, LegRole::Agent, false),
+            LegEvent::Garbage { total } => agent.garbage = total,
+            LegEvent::Ended { cause } => self.agent_left(now, cause)?,
+        }
+        Ok(())
+    }
+
+    fn offered(&mut self) {
+        if self.phase == Phase::Ringing && self.facts.outbound.is_none() {
+            self.phase = Phase::Answering;
+            self.caller.sending = true;
+            self.out.push_back(Output::Leg(LegRole::Caller, LegCommand::Answer));
+        }
+    }
+
+    fn answered(&mut self, now: MediaTime) -> Result<(), CallError> {
+        if !matches!(self.phase, Phase::Ringing | Phase::Answering) {
+            return Ok(());
+        }
+        self.phase = Phase::Talking;
+        self.caller.sending = true;
+        self.caller.fed(now);
+        self.last_voice = now;
+        self.note(now, What::Answered);
+        self.conversation.handle_input(now, Talk::Began { local: self.facts.local })?;
+        Ok(())
+    }
+
+    fn held(&mut self, now: MediaTime, role: LegRole, held: bool) {
+        let leg = match role {
+            LegRole::Caller => Some(&mut self.caller),
+            LegRole::Agent => self.agent.as_mut(),
+        };
+        let Some(leg) = leg else { return };
+        leg.held = held;
+        leg.fed(now);
+        // An agent's hold plays our music to the caller: media is always anchored.
+        if role == LegRole::Agent && self.bridged {
+            match held {
+                true => self.caller.voice.music(self.settings.music.clone()),
+                false => self.caller.voice.end_music(now),
+            }
+        }
+        let what = if held { What::Held { role } } else { What::Resumed { role } };
+        self.note(now, what);
+    }
+
+    fn caller_left(&mut self, now: MediaTime, cause: EndCause) -> Result<(), CallError> {
+        if matches!(self.phase, Phase::Parting { .. } | Phase::Over) {
+            return Ok(());
+        }
+        self.ending.failed |= matches!(cause, EndCause::NoAck | EndCause::Lost);
+        self.caller_gone(now, &cause.words())
+    }
+
+    /// Hangs up on the caller.
+    fn hang_up(&mut self, now: MediaTime, cause: &str) -> Result<(), CallError> {
+        self.out.push_back(Output::Leg(LegRole::Caller, LegCommand::Hangup));
+        self.caller_gone(now, cause)
+    }
+
+    fn caller_gone(&mut self, now: MediaTime, cause: &str) -> Result<(), CallError> {
+        self.ending.cause.get_or_insert_with(|| cause.to_owned());
+        self.caller.sending = false;
+        self.floor.clear();
+        self.hearing.clear(&mut self.out);
+        self.cut(now, Cut::All);
+        self.caller.voice.end_music(now);
+        self.settle_voices(now)?;
+        self.phase = Phase::Parting { by: now + PARTING_MAX };
+        self.part(now, LegRole::Caller, cause, self.caller.media());
+        self.escalate(now, Escalating::CallerLeft)
+    }
+
+    fn agent_left(&mut self, now: MediaTime, cause: EndCause) -> Result<(), CallError> {
+        let Some(agent) = self.agent.take() else { return Ok(()) };
+        self.bridged = false;
+        self.ending.telling = None;
+        self.caller.voice.end_music(now);
+        self.part(now, LegRole::Agent, &cause.words(), agent.media());
+        match cause {
+            EndCause::Refused(code) => {
+                self.escalate(now, Escalating::AgentRefused { dial: self.dial, code })
+            }
+            EndCause::Bye | EndCause::Cancelled | EndCause::NoAck | EndCause::Lost => {
+                self.escalate(now, Escalating::AgentLeft { dial: self.dial })
+            }
+        }
+    }
+
+    /// Notes that a leg is gone.
+    pub(super) fn part(&mut self, now: MediaTime, role: LegRole, cause: &str, media: What) {
+        self.note(now, media);
+        self.note(now, What::LegParted { role, cause: cause.to_owned() });
+    }
+
+    /// Looks after legs from which nothing comes.
+    pub(super) fn mind_media(&mut self, now: MediaTime) -> Result<(), CallError> {
+        let starved = self.caller.starved(now);
+        if matches!(self.phase, Phase::Talking | Phase::HandedOver | Phase::Closing { .. }) {
+            if starved >= self.settings.no_media_end {
+                self.ending.failed = !self.ending.handed_over;
+                return self.hang_up(now, "no media");
+            }
+            let ask = starved >= self.settings.no_media_ask;
+            if ask && !self.ending.asked_media {
+                self.say_own(LegRole::Caller, STILL_THERE, Interruptible::Yes);
+            }
+            self.ending.asked_media = ask;
+        }
+        let agent_gone = self
+            .agent
+            .as_ref()
+            .is_some_and(|agent| agent.sending && agent.starved(now) >= self.settings.no_media_end);
+        if agent_gone {
+            self.drop_agent(now, "no media");
+            self.escalate(now, Escalating::AgentLeft { dial: self.dial })?;
+        }
+        Ok(())
+    }
+
+    /// Says goodbye: the service stops, or the call cannot go on.
+    pub(super) fn stop(&mut self, now: MediaTime) {
+        match self.phase {
+            Phase::Talking => {
+                self.cut(now, Cut::All);
+                self.say_own(LegRole::Caller, STOPPING, Interruptible::No);
+                self.phase = Phase::Closing { by: now + Duration::from_secs(8) };
+            }
+            Phase::Ringing | Phase::Answering | Phase::HandedOver | Phase::Closing { .. } => {
+                self.phase = Phase::Closing { by: now };
+            }
+            Phase::Parting { .. } => self.phase = Phase::Parting { by: now },
+            Phase::Over => {}
+        }
+        self.ending.cause.get_or_insert_with(|| "shutdown".to_owned());
+    }
+
+    /// Ends what is ready to end.
+    pub(super) fn settle_ending(&mut self, now: MediaTime) -> Result<(), CallError> {
+        if self.ending.tone_until_idle && !self.caller.voice.is_sounding() {
+            self.ending.tone_until_idle = false;
+            self.escalate(now, Escalating::ToneEnded)?;
+        }
+        if let Phase::Closing { by } = self.phase
+            && (now >= by || !self.caller.voice.is_sounding() && self.caller.voice.is_idle())
+        {
+            self.hang_up(now, "goodbye")?;
+        }
+        if let Phase::Parting { by } = self.phase {
+            let done = self.agent.is_none() && self.tools_pending == 0;
+            if done || now >= by {
+                self.finish(now);
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, now: MediaTime) {
+        self.drop_agent(now, "the call is over");
+        if let Some(began) = self.recording.take() {
+            let length_ms = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX);
+            self.note(now, What::RecordingEnded { length_ms, complete: true });
+        }
+        let outcome = if self.ending.failed { Outcome::Failed } else { self.outcome() };
+        let cause = self.ending.cause.take().unwrap_or_default();
+        self.note(now, What::Ended { outcome, cause });
+        self.phase = Phase::Over;
+    }
+}
+
+/// Said to a caller from whom nothing has come.
+pub const STILL_THERE: &str = "I can't hear anything from you. Are you still there?";
+/// Said when the service stops.
+pub const STOPPING: &str = "I'm sorry, I have to end this call now. Please call again. Goodbye.";

@@ -1,0 +1,184 @@
+//! The caller's words: from the floor's onset to the recognizer's verdict.
+//!
+//! The sound just before the onset is kept, so that the first word is whole. One recognition runs
+//! at a time; a new turn that begins before the verdict of the last one waits for nothing: the
+//! sound of it is fed to a recognition of its own.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cordboard_audio::{Frame, MediaTime};
+use cordboard_models::speech::{Expectation, Hypothesis, HypothesisKind};
+
+use super::{Job, JobId, Output};
+use crate::turn::Utterance;
+
+/// Frames kept from before the onset: 300 ms, the detector's own delay and a soft consonant.
+const PREROLL_FRAMES: usize = 15;
+/// A verdict that has not come by then does not come: the caller is asked again.
+const VERDICT_WITHIN: Duration = Duration::from_millis(2_200);
+
+#[derive(Debug)]
+struct Verdict {
+    job: JobId,
+    began: MediaTime,
+    ended: MediaTime,
+    deadline: MediaTime,
+}
+
+/// Listens to the caller.
+#[derive(Debug)]
+pub(super) struct Hearing {
+    preroll: VecDeque<Frame>,
+    feeding: Option<JobId>,
+    awaited: VecDeque<Verdict>,
+    partial: Option<Hypothesis>,
+}
+
+impl Hearing {
+    /// Makes ears that hear nothing yet.
+    pub(super) fn new() -> Self {
+        Self {
+            preroll: VecDeque::with_capacity(PREROLL_FRAMES),
+            feeding: None,
+            awaited: VecDeque::new(),
+            partial: None,
+        }
+    }
+
+    /// Takes the caller's sound of a tick.
+    pub(super) fn hear(&mut self, frame: Frame, out: &mut VecDeque<Output>) {
+        if let Some(job) = self.feeding {
+            out.push_back(Output::Feed(job, frame));
+        }
+        if self.preroll.len() == PREROLL_FRAMES {
+            self.preroll.pop_front();
+        }
+        self.preroll.push_back(frame);
+    }
+
+    /// Begins a recognition with the sound just gone.
+    pub(super) fn begin(
+        &mut self,
+        job: JobId,
+        expectation: Arc<Expectation>,
+        out: &mut VecDeque<Output>,
+    ) {
+        self.partial = None;
+        self.feeding = Some(job);
+        out.push_back(Output::Work(Job::Recognize { job, expectation }));
+        out.extend(self.preroll.iter().map(|frame| Output::Feed(job, *frame)));
+    }
+
+    /// Drops the recognition that is being fed: it was no speech.
+    pub(super) fn drop_current(&mut self, out: &mut VecDeque<Output>) {
+        out.extend(self.feeding.take().map(Output::Cancel));
+        self.partial = None;
+    }
+
+    /// Ends the feeding and waits for the verdict.
+    pub(super) fn finish(
+        &mut self,
+        now: MediaTime,
+        (began, ended): (MediaTime, MediaTime),
+        out: &mut VecDeque<Output>,
+    ) {
+        let Some(job) = self.feeding.take() else { return };
+        out.push_back(Output::Finish(job));
+        self.awaited.push_back(Verdict { job, began, ended, deadline: now + VERDICT_WITHIN });
+    }
+
+    /// Takes a recognizer's word; the utterance where it is the verdict.
+    pub(super) fn recognized(&mut self, job: JobId, hypothesis: Hypothesis) -> Option<Utterance> {
+        if hypothesis.kind == HypothesisKind::Partial {
+            if self.feeding == Some(job) {
+                self.partial = Some(hypothesis);
+            }
+            return None;
+        }
+        let place = self.awaited.iter().position(|verdict| verdict.job == job)?;
+        let verdict = self.awaited.remove(place)?;
+        Some(Utterance {
+            rejected: hypothesis.kind == HypothesisKind::Rejected,
+            text: hypothesis.text,
+            confidence: hypothesis.confidence,
+            began: verdict.began,
+            ended: verdict.ended,
+        })
+    }
+
+    /// Takes the news that a recognition cannot be done; the empty utterance where it had ended.
+    pub(super) fn refused(&mut self, job: JobId) -> Refusal {
+        if self.feeding == Some(job) {
+            self.feeding = None;
+            return Refusal::WhileSpeaking;
+        }
+        match self.awaited.iter().position(|verdict| verdict.job == job) {
+            Some(place) => {
+                let verdict = self.awaited.remove(place).expect("position found above");
+                Refusal::Unheard(unheard(&verdict))
+            }
+            None => Refusal::NotOurs,
+        }
+    }
+
+    /// The utterances whose verdict did not come in time.
+    pub(super) fn overdue(
+        &mut self,
+        now: MediaTime,
+        out: &mut VecDeque<Output>,
+    ) -> Option<Utterance> {
+        let late = self.awaited.front().is_some_and(|verdict| now >= verdict.deadline);
+        let verdict = late.then(|| self.awaited.pop_front()).flatten()?;
+        out.push_back(Output::Cancel(verdict.job));
+        Some(unheard(&verdict))
+    }
+
+    /// Whether a verdict is awaited.
+    pub(super) fn is_waiting(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+
+    /// When the next verdict is overdue.
+    pub(super) fn deadline(&self) -> Option<MediaTime> {
+        self.awaited.front().map(|verdict| verdict.deadline)
+    }
+
+    /// The words so far of the turn that is being spoken.
+    pub(super) fn partial(&self) -> Option<&Hypothesis> {
+        self.partial.as_ref()
+    }
+
+    /// Whether the present turn is being listened to.
+    pub(super) fn is_feeding(&self) -> bool {
+        self.feeding.is_some()
+    }
+
+    /// Forgets all, as when a human takes over.
+    pub(super) fn clear(&mut self, out: &mut VecDeque<Output>) {
+        self.drop_current(out);
+        out.extend(self.awaited.drain(..).map(|verdict| Output::Cancel(verdict.job)));
+    }
+}
+
+/// What a refused recognition means.
+#[derive(Debug, PartialEq)]
+pub(super) enum Refusal {
+    /// The job was none of ours.
+    NotOurs,
+    /// The caller still speaks and is not listened to.
+    WhileSpeaking,
+    /// The caller had spoken and was not understood.
+    Unheard(Utterance),
+}
+
+fn unheard(verdict: &Verdict) -> Utterance {
+    Utterance {
+        text: String::new(),
+        confidence: 0.0,
+        rejected: true,
+        began: verdict.began,
+        ended: verdict.ended,
+    }
+}

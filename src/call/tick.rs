@@ -1,0 +1,76 @@
+//! One tick: 20 ms of every leg, in and out, and every deadline.
+
+use cordboard_audio::{Frame, MediaTime, SampleRate, mix};
+
+use super::{Call, CallError, LegCommand, Output, Phase, RecordedTick};
+use crate::conversation::Input;
+use crate::escalation::Input as Escalating;
+use crate::timeline::LegRole;
+
+impl Call {
+    /// Plays and listens for 20 ms, then looks at the deadlines.
+    pub(super) fn tick(&mut self, now: MediaTime) -> Result<(), CallError> {
+        self.move_sound(now);
+        if self.conversation_deadline.is_some_and(|deadline| now >= deadline) {
+            self.conversation_deadline = None;
+            self.conversation.handle_input(now, Input::Timeout)?;
+        }
+        if self.escalation_deadline.is_some_and(|deadline| now >= deadline) {
+            self.escalation_deadline = None;
+            self.escalate(now, Escalating::Timeout)?;
+        }
+        self.overdue(now)?;
+        self.mind_silence(now)?;
+        self.mind_media(now)
+    }
+
+    fn move_sound(&mut self, now: MediaTime) {
+        let uplink = self.caller.listen(now);
+        let human = self.agent.as_mut().filter(|agent| agent.sending).map(|leg| leg.listen(now));
+        if self.phase == Phase::Talking {
+            self.out.push_back(Output::Listen(uplink));
+            self.hearing.hear(uplink, &mut self.out);
+        }
+        let downlink = self.play(now, human.as_ref());
+        if let Some(agent) = self.agent.as_mut().filter(|agent| agent.sending) {
+            let mut frame = Frame::silence(now, SampleRate::NARROW);
+            agent.voice.pull_into(now, &mut frame);
+            if self.bridged {
+                mix::add_into(frame.samples_mut(), uplink.samples(), 1.0);
+            }
+            let encoded = agent.encode(&frame);
+            self.out.push_back(Output::Leg(LegRole::Agent, LegCommand::Send(encoded)));
+        }
+        if self.recording.is_some() {
+            self.out.push_back(Output::Record(recorded(&uplink, &downlink)));
+        }
+    }
+
+    /// What the caller is played in this tick.
+    fn play(&mut self, now: MediaTime, human: Option<&Frame>) -> Frame {
+        let mut frame = Frame::silence(now, SampleRate::NARROW);
+        self.caller.voice.pull_into(now, &mut frame);
+        if let (true, Some(human)) = (self.bridged, human) {
+            mix::add_into(frame.samples_mut(), human.samples(), 1.0);
+        }
+        if self.caller.sending {
+            let encoded = self.caller.encode(&frame);
+            self.out.push_back(Output::Leg(LegRole::Caller, LegCommand::Send(encoded)));
+        }
+        frame
+    }
+}
+
+fn recorded(left: &Frame, right: &Frame) -> RecordedTick {
+    let mut tick = RecordedTick { left: [0; 160], right: [0; 160] };
+    let pairs = [(&mut tick.left, left), (&mut tick.right, right)];
+    for (pcm, frame) in pairs {
+        for (to, from) in pcm.iter_mut().zip(frame.samples()) {
+            #[expect(clippy::cast_possible_truncation, reason = "clamped to the range of i16")]
+            {
+                *to = (from.clamp(-1.0, 1.0) * 32_767.0) as i16;
+            }
+        }
+    }
+    tick
+}
