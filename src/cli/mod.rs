@@ -1,0 +1,94 @@
+//! The command line: one file a command.
+
+mod flow;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::Settings;
+
+/// A voice contact centre in one binary.
+#[derive(Debug, Parser)]
+#[command(name = "cordboard", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer the phone.
+    Serve {
+        /// TOML file of settings; see cordboard.example.toml. CORDBOARD_* variables override it.
+        #[arg(short, long)]
+        config: Option<PathBuf>,
+    },
+    /// Place one call that meets the flow of a route, and wait for its end.
+    Call {
+        /// Whom to call: sip:user@host:port. It must be among sip.destinations.
+        uri: String,
+        /// The route whose flow the called person meets.
+        #[arg(long, default_value = "*")]
+        route: String,
+        /// TOML file of settings.
+        #[arg(short, long)]
+        config: Option<PathBuf>,
+    },
+    /// Look after flows.
+    Flow {
+        #[command(subcommand)]
+        command: FlowCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum FlowCommand {
+    /// Check a flow; every fault is told with file, line and remedy.
+    Check {
+        /// The flow's YAML file.
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of the format.
+    Schema,
+}
+
+/// Runs the command that the process was given.
+#[must_use]
+pub fn run() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Serve { config } => settings(config).and_then(serve::serve),
+        Command::Call { uri, route, config } => {
+            settings(config).and_then(|settings| serve::call(settings, &uri, &route))
+        }
+        Command::Flow { command: FlowCommand::Check { file } } => flow::check(&file),
+        Command::Flow { command: FlowCommand::Schema } => flow::schema(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            say_error(&fault.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a command fails with: its text says what to do.
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+fn settings(config: Option<PathBuf>) -> Result<Settings, Fault> {
+    Ok(Settings::load(config.as_deref(), std::env::vars())?)
+}
+
+fn say(line: &str) {
+    use std::io::Write;
+    // Whoever reads may have gone; the command goes on.
+    drop(writeln!(std::io::stdout(), "{line}"));
+}
+
+fn say_error(line: &str) {
+    use std::io::Write;
+    drop(writeln!(std::io::stderr(), "error: {line}"));
+}

@@ -1,0 +1,7 @@
+//! Legs: each turns its transport into the same `LegEvent`s and takes the same `LegCommand`s.
+//!
+//! A phone so far. No decision about a call lives here.
+
+mod phone;
+
+pub(crate) use phone::{MediaSettings, PhoneLeg, PhoneRefusal};

@@ -1,0 +1,398 @@
+//! A phone: signalling by the SIP endpoint, sound by RTP on a socket of its own.
+//!
+//! The socket is read by the media worker that seats the call, once a tick; nothing here waits.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use cordboard_audio::MediaTime;
+use cordboard_audio::codec::Codec;
+use cordboard_sip::dtmf::{Digit, Key, KeyReceiver};
+use cordboard_sip::endpoint::{DialError, LegSignal, Line};
+use cordboard_sip::latch::{Latch, Verdict};
+use cordboard_sip::negotiation::{AudioCodec, Negotiated, Negotiation, Refusal};
+use cordboard_sip::ports::{Lease, Ports, PortsError};
+use cordboard_sip::rtp::Packet;
+use cordboard_sip::sender::Sender;
+
+use crate::call::{EncodedFrame, EndCause, LegCommand, LegEvent, MediaPacket};
+
+/// The most datagrams read in one tick: far above what any ptime sends, so that a flood on one
+/// port costs the other calls no time.
+const DATAGRAMS_A_TICK: u32 = 32;
+
+/// Where media lives.
+#[derive(Clone, Debug)]
+pub(crate) struct MediaSettings {
+    /// Where sockets are bound.
+    pub(crate) bind: IpAddr,
+    /// What session descriptions say.
+    pub(crate) advertised: IpAddr,
+    /// The ports.
+    pub(crate) ports: Ports,
+}
+
+/// Why a phone leg cannot be.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PhoneRefusal {
+    /// No port is free.
+    #[error(transparent)]
+    Ports(#[from] PortsError),
+    /// Nothing was agreed on.
+    #[error(transparent)]
+    Negotiation(#[from] Refusal),
+    /// The address makes no sense, or is not allowed.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+}
+
+/// One phone.
+#[derive(Debug)]
+pub(crate) struct PhoneLeg {
+    signalling: Line,
+    negotiation: Negotiation,
+    socket: UdpSocket,
+    /// Gives the port back with the leg.
+    _lease: Lease,
+    seed: u64,
+    agreed: Option<Negotiated>,
+    stream: Option<(Sender, Latch)>,
+    keys: KeyReceiver,
+    /// Body of our answer to the INVITE: an answer, or an offer where there was none.
+    description: Option<String>,
+    /// A key whose packet has been told and which is still to be told itself.
+    pressed: Option<Digit>,
+    budget: u32,
+    garbage: u64,
+}
+
+impl PhoneLeg {
+    /// Takes an INVITE: answers its offer, or makes one where it has none.
+    pub(crate) fn inbound(
+        signalling: Line,
+        offer: Option<&str>,
+        media: &MediaSettings,
+        seed: u64,
+    ) -> Result<Self, (Line, PhoneRefusal)> {
+        let mut leg = match Self::open(media, seed) {
+            Ok(parts) => Self::assemble(signalling, parts, seed),
+            Err(refusal) => return Err((signalling, refusal.into())),
+        };
+        let Some(offer) = offer else {
+            leg.description = Some(leg.negotiation.offer());
+            return Ok(leg);
+        };
+        match leg.negotiation.answer(offer) {
+            Ok((agreed, answer)) => {
+                leg.description = Some(answer);
+                leg.agree(agreed);
+                Ok(leg)
+            }
+            Err(refusal) => Err((leg.signalling, refusal.into())),
+        }
+    }
+
+    /// Makes the media side of a call that is about to be placed; gives the offer to the dialler.
+    pub(crate) fn outbound(
+        media: &MediaSettings,
+        seed: u64,
+        dial: impl FnOnce(String) -> Result<Line, DialError>,
+    ) -> Result<Self, PhoneRefusal> {
+        let mut parts = Self::open(media, seed)?;
+        let offer = parts.2.offer();
+        Ok(Self::assemble(dial(offer)?, parts, seed))
+    }
+
+    fn open(
+        media: &MediaSettings,
+        seed: u64,
+    ) -> Result<(Lease, UdpSocket, Negotiation), PortsError> {
+        let (lease, socket) = media.ports.lease_with(|port| {
+            let socket = UdpSocket::bind(SocketAddr::new(media.bind, port)).ok()?;
+            socket.set_nonblocking(true).ok()?;
+            Some(socket)
+        })?;
+        let local = SocketAddr::new(media.advertised, lease.port());
+        // RFC 8866 §5.2 wants digits that fit 63 bits.
+        Ok((lease, socket, Negotiation::new(local, seed >> 16)))
+    }
+
+    fn assemble(
+        signalling: Line,
+        (lease, socket, negotiation): (Lease, UdpSocket, Negotiation),
+        seed: u64,
+    ) -> Self {
+        Self {
+            signalling,
+            negotiation,
+            socket,
+            _lease: lease,
+            seed,
+            agreed: None,
+            stream: None,
+            keys: KeyReceiver::default(),
+            description: None,
+            pressed: None,
+            budget: 0,
+            garbage: 0,
+        }
+    }
+
+    /// The codec that we send with, once agreed.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        self.agreed.map(|agreed| codec(agreed.codec))
+    }
+
+    /// Datagrams that were not of this leg.
+    pub(crate) fn garbage(&self) -> u64 {
+        self.garbage + self.stream.as_ref().map_or(0, |(_, latch)| latch.garbage())
+    }
+
+    /// Begins a tick's reading.
+    pub(crate) const fn refill(&mut self) {
+        self.budget = DATAGRAMS_A_TICK;
+    }
+
+    /// Reads on; `None` where nothing more has come, or the tick's share is used up.
+    ///
+    /// # Real-time
+    /// No allocation, never waits.
+    pub(crate) fn poll<'b>(
+        &mut self,
+        now: MediaTime,
+        buffer: &'b mut [u8],
+    ) -> Option<LegEvent<'b>> {
+        let elapsed = now.since(MediaTime::ZERO);
+        if let Some(pressed) = self.pressed.take() {
+            return Some(digit(pressed));
+        }
+        let len = loop {
+            if self.budget == 0 {
+                return self.keys.poll(elapsed).map(digit);
+            }
+            self.budget -= 1;
+            let Ok((len, from)) = self.socket.recv_from(buffer) else {
+                self.budget = 0;
+                continue;
+            };
+            match self.judge(elapsed, &buffer[..len], from) {
+                Judged::Nothing => {}
+                Judged::Key { sequence } => return Some(LegEvent::Passed { sequence }),
+                Judged::Sound => break len,
+            }
+        };
+        let packet = Packet::parse(&buffer[..len]).ok()?;
+        Some(LegEvent::Packet(MediaPacket {
+            sequence: packet.sequence,
+            timestamp: packet.timestamp,
+            marker: packet.marker,
+            ssrc: packet.ssrc,
+            codec: static_codec(packet.payload_type)?,
+            payload: packet.payload,
+        }))
+    }
+
+    fn judge(&mut self, elapsed: Duration, datagram: &[u8], from: SocketAddr) -> Judged {
+        let (Ok(packet), Some((_, latch)), Some(agreed)) =
+            (Packet::parse(datagram), self.stream.as_mut(), self.agreed)
+        else {
+            self.garbage += 1;
+            return Judged::Nothing;
+        };
+        let is_key = Some(packet.payload_type) == agreed.telephone_event_received;
+        if !is_key && static_codec(packet.payload_type).is_none() {
+            self.garbage += 1;
+            return Judged::Nothing;
+        }
+        match latch.packet(from, packet.ssrc) {
+            Verdict::Garbage => return Judged::Nothing,
+            Verdict::NewSource => self.keys.restart(),
+            Verdict::Accepted => {}
+        }
+        if !is_key {
+            return Judged::Sound;
+        }
+        let pressed = &mut self.pressed;
+        self.keys.packet(elapsed, packet.timestamp, packet.payload, |it| *pressed = Some(it));
+        Judged::Key { sequence: packet.sequence }
+    }
+
+    /// Does what the call wants of an existing leg.
+    pub(crate) fn command(&mut self, command: LegCommand) {
+        match command {
+            LegCommand::Answer => {
+                if let Some(description) = self.description.take() {
+                    self.signalling.answer(description);
+                }
+            }
+            LegCommand::Send(frame) => self.send(&frame),
+            LegCommand::SendDigit { digit, duration_ms } => self.key(digit, duration_ms),
+            LegCommand::Hangup => self.signalling.hang_up(None),
+            LegCommand::Dial(_) => {}
+        }
+    }
+
+    fn send(&mut self, frame: &EncodedFrame) {
+        let Some((sender, latch)) = self.stream.as_mut() else { return };
+        let speaks = self.agreed.is_some_and(|agreed| agreed.direction.sends());
+        let Some(to) = latch.destination().filter(|_| speaks) else {
+            sender.skip(u32::try_from(frame.len).unwrap_or(0));
+            return;
+        };
+        let socket = &self.socket;
+        // A datagram that the system does not take is lost, as any may be on its way.
+        sender.push(&frame.payload[..frame.len], |packet| drop(socket.send_to(packet, to)));
+    }
+
+    fn key(&mut self, sign: char, duration_ms: u32) {
+        let payload_type = self.agreed.and_then(|agreed| agreed.telephone_event);
+        let (Some((sender, _)), Some(key), Some(payload_type)) =
+            (self.stream.as_mut(), Key::from_sign(sign), payload_type)
+        else {
+            return;
+        };
+        sender.key(key.event(), payload_type, u16::try_from(duration_ms).unwrap_or(u16::MAX));
+    }
+
+    /// Turns what the signalling says into events for the call, in order.
+    pub(crate) fn signal(&mut self, signal: LegSignal) -> [Option<LegEvent<'static>>; 2] {
+        match signal {
+            LegSignal::Acked { sdp } => self.acked(sdp.as_deref()),
+            LegSignal::Accepted { sdp } => self.accepted(sdp.as_deref()),
+            LegSignal::Progress { .. } => [Some(LegEvent::Offered), None],
+            LegSignal::Reinvited { sdp } => self.reinvited(sdp.as_deref()),
+            LegSignal::Info { content_type, body } => [self.info(&content_type, &body), None],
+            LegSignal::Refused { code, .. } => ended(EndCause::Refused(code)),
+            LegSignal::Cancelled => ended(EndCause::Cancelled),
+            LegSignal::Bye { .. } => ended(EndCause::Bye),
+            LegSignal::NoAck => ended(EndCause::NoAck),
+            _ => [None, None],
+        }
+    }
+
+    fn acked(&mut self, sdp: Option<&str>) -> [Option<LegEvent<'static>>; 2] {
+        if self.agreed.is_some() {
+            return [None, Some(LegEvent::Answered)];
+        }
+        self.accepted(sdp)
+    }
+
+    /// The answer to our offer has come, in an ACK or a 200.
+    fn accepted(&mut self, sdp: Option<&str>) -> [Option<LegEvent<'static>>; 2] {
+        match sdp.and_then(|sdp| self.negotiation.accept_answer(sdp).ok()) {
+            Some(agreed) => {
+                self.agree(agreed);
+                [Some(LegEvent::Renegotiated(codec(agreed.codec))), Some(LegEvent::Answered)]
+            }
+            None => {
+                self.signalling.hang_up(None);
+                ended(EndCause::Refused(488))
+            }
+        }
+    }
+
+    fn reinvited(&mut self, sdp: Option<&str>) -> [Option<LegEvent<'static>>; 2] {
+        let held = self.is_held();
+        let Some(offer) = sdp else {
+            let offer = self.negotiation.offer();
+            self.signalling.accept_reinvite(offer);
+            return [None, None];
+        };
+        match self.negotiation.answer(offer) {
+            Ok((agreed, answer)) => {
+                self.agree(agreed);
+                self.signalling.accept_reinvite(answer);
+                let hold = match (held, self.is_held()) {
+                    (false, true) => Some(LegEvent::Held),
+                    (true, false) => Some(LegEvent::Resumed),
+                    (true, true) | (false, false) => None,
+                };
+                [Some(LegEvent::Renegotiated(codec(agreed.codec))), hold]
+            }
+            Err(refusal) => {
+                self.signalling.refuse_reinvite(refusal.status());
+                [None, None]
+            }
+        }
+    }
+
+    /// Keys have one source: INFO counts only where telephone-event was not agreed on.
+    fn info(&self, content_type: &str, body: &[u8]) -> Option<LegEvent<'static>> {
+        let agreed = self.agreed?;
+        if agreed.telephone_event_received.is_some() {
+            return None;
+        }
+        info_digit(content_type, body)
+    }
+
+    fn is_held(&self) -> bool {
+        self.agreed.is_some_and(|agreed| agreed.is_held())
+    }
+
+    fn agree(&mut self, agreed: Negotiated) {
+        match self.stream.as_mut() {
+            Some((sender, latch)) => {
+                sender.renegotiate(agreed.payload_type, agreed.ptime_ms);
+                latch.resignal(agreed.remote);
+            }
+            None => {
+                let sender = Sender::new(agreed.payload_type, agreed.ptime_ms, self.seed);
+                self.stream = Some((sender, Latch::new(agreed.remote)));
+            }
+        }
+        self.agreed = Some(agreed);
+    }
+}
+
+enum Judged {
+    Nothing,
+    Key { sequence: u16 },
+    Sound,
+}
+
+fn digit(digit: Digit) -> LegEvent<'static> {
+    LegEvent::Digit {
+        digit: digit.key.sign(),
+        duration_ms: u32::try_from(digit.duration.as_millis()).unwrap_or(u32::MAX),
+    }
+}
+
+fn ended(cause: EndCause) -> [Option<LegEvent<'static>>; 2] {
+    [Some(LegEvent::Ended { cause }), None]
+}
+
+fn codec(agreed: AudioCodec) -> Codec {
+    match agreed {
+        AudioCodec::Pcmu => Codec::Pcmu,
+        AudioCodec::Pcma => Codec::Pcma,
+    }
+}
+
+/// RFC 3551 §6: a peer may change between what was offered without a word.
+const fn static_codec(payload_type: u8) -> Option<Codec> {
+    match payload_type {
+        0 => Some(Codec::Pcmu),
+        8 => Some(Codec::Pcma),
+        _ => None,
+    }
+}
+
+/// `application/dtmf-relay` as widely used: `Signal=5` and `Duration=160` (ms), one a line;
+/// `application/dtmf`: the key alone.
+fn info_digit(content_type: &str, body: &[u8]) -> Option<LegEvent<'static>> {
+    let body = std::str::from_utf8(body).ok()?;
+    let kind = content_type.split(';').next()?.trim();
+    let field = |name: &str| {
+        body.lines().find_map(|line| {
+            let (key, value) = line.split_once('=')?;
+            key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    };
+    let sign = match kind.to_ascii_lowercase().as_str() {
+        "application/dtmf-relay" => field("signal")?.chars().next()?,
+        "application/dtmf" => body.trim().chars().next()?,
+        _ => return None,
+    };
+    let duration_ms = field("duration").and_then(|value| value.parse().ok()).unwrap_or(100);
+    Key::from_sign(sign).map(|key| LegEvent::Digit { digit: key.sign(), duration_ms })
+}

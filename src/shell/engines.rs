@@ -1,0 +1,107 @@
+//! Opens the engines that the settings name, and says what to do where one does not open.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use cordboard_audio::SampleRate;
+use cordboard_audio::vad::SileroWeights;
+use cordboard_models::ears::{PocketSphinx, SphinxConfig};
+use cordboard_models::language::Phrasebook;
+use cordboard_models::manifest::{self, Manifest};
+use cordboard_models::speech::{LanguageModel, Recognizer, SpeechRequest, Synthesizer};
+use cordboard_models::voice::Flite;
+
+use super::ServeError;
+use super::inference::{Ears, Voices};
+use super::services::PromptCache;
+use crate::conversation::Flow;
+use crate::settings::{ModelSettings, VadChoice};
+
+/// All engines, running.
+#[derive(Debug)]
+pub(super) struct Engines {
+    pub(super) ears: Ears,
+    pub(super) voices: Voices,
+    pub(super) prompts: PromptCache,
+    pub(super) silero: Option<Arc<SileroWeights>>,
+}
+
+impl Engines {
+    /// Opens all, and synthesizes the prompts that are known beforehand.
+    pub(super) fn start<'a>(
+        settings: &ModelSettings,
+        flows: impl Iterator<Item = &'a Arc<Flow>>,
+        own_lines: &[&str],
+        threads: &mut Vec<JoinHandle<()>>,
+    ) -> Result<Self, ServeError> {
+        let silero = silero(settings)?;
+        if settings.recognizer != "pocketsphinx" {
+            return Err(ServeError::UnknownRecognizer { name: settings.recognizer.clone() });
+        }
+        let config = SphinxConfig {
+            acoustic_model: settings.acoustic_model.clone(),
+            dictionary: settings.dictionary.clone(),
+            language_model: settings.language_model.clone(),
+            ..SphinxConfig::debian()
+        };
+        let mut ears: Vec<Box<dyn Recognizer>> = Vec::new();
+        let first = PocketSphinx::open(&config)?;
+        for _ in 1..settings.recognizers {
+            ears.push(Box::new(first.another()?));
+        }
+        ears.push(Box::new(first));
+        let mut voices = (0..settings.synthesizers)
+            .map(|_| {
+                let voice = Flite::open(&settings.voice)?;
+                let language = Phrasebook::default();
+                Ok((
+                    Box::new(voice) as Box<dyn Synthesizer>,
+                    Box::new(language) as Box<dyn LanguageModel>,
+                ))
+            })
+            .collect::<Result<Vec<_>, ServeError>>()?;
+        let prompts = prompts(voices[0].0.as_mut(), flows, own_lines)?;
+        Ok(Self {
+            ears: Ears::start(ears, threads),
+            voices: Voices::start(voices, threads),
+            prompts,
+            silero,
+        })
+    }
+}
+
+fn silero(settings: &ModelSettings) -> Result<Option<Arc<SileroWeights>>, ServeError> {
+    let path: &Path = &settings.silero_weights;
+    match settings.vad {
+        VadChoice::Earshot => return Ok(None),
+        VadChoice::Auto if !path.exists() => {
+            tracing::warn!(path = %path.display(), "no Silero weights; earshot judges speech");
+            return Ok(None);
+        }
+        VadChoice::Auto | VadChoice::Silero => {}
+    }
+    let read = std::fs::read(path);
+    let bytes = read.map_err(|source| ServeError::Weights { path: path.to_owned(), source })?;
+    if let Some(entry) = Manifest::builtin().entry("silero_vad.onnx") {
+        manifest::check(&bytes, entry)?;
+    }
+    let weights = SileroWeights::from_onnx(&bytes)?;
+    Ok(Some(Arc::new(weights)))
+}
+
+fn prompts<'a>(
+    voice: &mut dyn Synthesizer,
+    flows: impl Iterator<Item = &'a Arc<Flow>>,
+    own_lines: &[&str],
+) -> Result<PromptCache, ServeError> {
+    let mut cache = PromptCache::default();
+    let fixed = flows.flat_map(|flow| flow.fixed_prompts());
+    for text in fixed.chain(own_lines.iter().map(|line| Arc::from(*line))) {
+        if !cache.has(&text) {
+            let request = SpeechRequest { text, rate: SampleRate::NARROW, stretch: 1.0 };
+            cache.keep(voice.speak(&request)?);
+        }
+    }
+    Ok(cache)
+}

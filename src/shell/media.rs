@@ -1,0 +1,160 @@
+//! Media workers: one thread a core, on which calls live.
+//!
+//! A worker steps each of its calls every 20 ms, each call at its own phase of the tick, so that
+//! the work is spread; between ticks it takes what its mailbox brings. A late tick skips, never
+//! bursts. Nothing here blocks on anything but the mailbox, and no decision about a call is made.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cordboard_models::speech::EndOfTurn;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use super::mailbox::{SeatId, ToWorker};
+use super::seat::Seat;
+use super::services::Services;
+use crate::call::{CallFacts, CallSettings};
+use crate::clock;
+use crate::leg::PhoneLeg;
+
+/// Phases of a tick; 2 ms apart.
+const PHASES: usize = 10;
+const PHASE: Duration = Duration::from_millis(2);
+
+/// A call that takes a seat at a worker.
+#[derive(Debug)]
+pub(crate) struct NewCall {
+    /// Its seat.
+    pub(crate) seat: SeatId,
+    /// What is known of it.
+    pub(crate) facts: CallFacts,
+    /// Its settings.
+    pub(crate) settings: CallSettings,
+    /// The caller's leg; a placed call has none yet.
+    pub(crate) leg: Option<PhoneLeg>,
+    /// The process's clock at the ring.
+    pub(crate) began: Duration,
+}
+
+/// One media worker.
+pub(crate) struct MediaWorker {
+    mailbox: Receiver<ToWorker>,
+    services: Arc<Services>,
+    judge: Box<dyn EndOfTurn>,
+    live: Arc<AtomicUsize>,
+    seats: HashMap<SeatId, Seat>,
+    phases: [Vec<SeatId>; PHASES],
+    stopping: bool,
+}
+
+impl MediaWorker {
+    /// Makes a worker without calls; `live` counts its calls for whoever admits new ones.
+    pub(crate) fn new(
+        mailbox: Receiver<ToWorker>,
+        services: Arc<Services>,
+        judge: Box<dyn EndOfTurn>,
+        live: Arc<AtomicUsize>,
+    ) -> Self {
+        Self {
+            mailbox,
+            services,
+            judge,
+            live,
+            seats: HashMap::new(),
+            phases: Default::default(),
+            stopping: false,
+        }
+    }
+
+    /// Works until told to stop and the last call is over.
+    pub(crate) fn run(mut self) {
+        let mut phase = 0;
+        let mut due = clock::monotonic();
+        while !(self.stopping && self.seats.is_empty()) {
+            if self.seats.is_empty() {
+                match self.mailbox.recv() {
+                    Ok(letter) => self.open_letter(letter),
+                    Err(_) => return,
+                }
+                due = clock::monotonic();
+                continue;
+            }
+            let now = clock::monotonic();
+            if now >= due {
+                self.step_phase(phase);
+                phase = (phase + 1) % PHASES;
+                due += PHASE;
+                // Where a whole tick is lost it is skipped: callers hear a gap, not a burst.
+                if clock::monotonic() > due + PHASE * PHASES as u32 {
+                    due = clock::monotonic();
+                }
+                continue;
+            }
+            match self.mailbox.recv_timeout(due - now) {
+                Ok(letter) => self.open_letter(letter),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn open_letter(&mut self, letter: ToWorker) {
+        match letter {
+            ToWorker::Open(new) => self.open(*new),
+            ToWorker::Signal(id, line, signal) => {
+                self.with_seat(id, |seat, services, judge| {
+                    seat.signal(services, judge, line, signal);
+                });
+            }
+            ToWorker::Give(id, input) => {
+                self.with_seat(id, |seat, services, judge| seat.give(services, judge, input));
+            }
+            ToWorker::Stop => {
+                self.stopping = true;
+                let ids: Vec<SeatId> = self.seats.keys().copied().collect();
+                for id in ids {
+                    self.with_seat(id, |seat, services, judge| {
+                        seat.give(services, judge, crate::call::Input::Stop);
+                    });
+                }
+            }
+        }
+    }
+
+    fn open(&mut self, new: NewCall) {
+        let id = new.seat;
+        let lightest = self.phases.iter_mut().min_by_key(|seats| seats.len());
+        lightest.expect("there are phases").push(id);
+        let seat = Seat::open(new, &self.services, self.judge.as_mut());
+        self.seats.insert(id, seat);
+        self.with_seat(id, |_, _, _| {});
+    }
+
+    fn step_phase(&mut self, phase: usize) {
+        let seats = std::mem::take(&mut self.phases[phase]);
+        for id in &seats {
+            self.with_seat(*id, |seat, services, judge| seat.tick(services, judge));
+        }
+        let added = std::mem::replace(&mut self.phases[phase], seats);
+        self.phases[phase].extend(added);
+        let seats = &self.seats;
+        self.phases[phase].retain(|id| seats.contains_key(id));
+    }
+
+    fn with_seat(
+        &mut self,
+        id: SeatId,
+        act: impl FnOnce(&mut Seat, &Services, &mut dyn EndOfTurn),
+    ) {
+        let Some(seat) = self.seats.get_mut(&id) else { return };
+        act(seat, &self.services, self.judge.as_mut());
+        if seat.is_over() {
+            if let Some(seat) = self.seats.remove(&id) {
+                seat.leave(&self.services);
+            }
+            self.live.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}

@@ -1,0 +1,459 @@
+//! The threads: media workers, inference workers, the control runtime, and the shutdown.
+//!
+//! No decision about a call lives here; this room moves inputs and outputs between the pure rooms
+//! and the world.
+
+mod desk;
+mod engines;
+mod inference;
+mod intake;
+mod mailbox;
+mod media;
+mod seat;
+mod services;
+mod tools;
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use cordboard_audio::{SampleRate, tone};
+use cordboard_models::turn_end::TextJudge;
+use cordboard_sip::access::{Access, AccessError};
+use cordboard_sip::endpoint::{BindError, Endpoint, EndpointConfig, Incoming};
+use cordboard_sip::ports::{Ports, PortsError};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::{self, ApiState};
+use crate::call::{CallSettings, STILL_THERE, STOPPING, Tones};
+use crate::clock;
+use crate::conversation::{Flow, FlowFault};
+use crate::desk::{AgentProfile, Desk, DeskSettings, QueueRules};
+use crate::escalation::{AgentRef, Rules, Wording};
+use crate::leg::MediaSettings;
+use crate::settings::{RouteSettings, Settings};
+use crate::store::{Store, StoreFault, StoreOptions};
+use crate::timeline::CallId;
+use crate::turn::{Pauses, TurnSettings};
+use desk::DeskTask;
+use engines::Engines;
+use intake::Intake;
+use mailbox::ToWorker;
+use media::MediaWorker;
+use services::{Services, ToDesk};
+use tools::Tools;
+
+/// How long the last calls have to say goodbye once the drain time is over.
+const GOODBYE: Duration = Duration::from_secs(12);
+
+/// Said to a caller who waits for a person; the conversation has said why.
+const ANNOUNCEMENT: &str = "Please stay on the line.";
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// A flow's file cannot be read.
+    #[error("flow {path} cannot be read: {source}; set [[route]] flow to a file that exists")]
+    FlowUnreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the disk said.
+        source: std::io::Error,
+    },
+    /// A flow has faults.
+    #[error("flow {path} is refused:\n{}", lines(faults))]
+    FlowFaulty {
+        /// Which.
+        path: PathBuf,
+        /// All that is wrong with it.
+        faults: Vec<FlowFault>,
+    },
+    /// A recognizer of that name does not exist.
+    #[error("models.recognizer is {name:?}; allowed: \"pocketsphinx\"")]
+    UnknownRecognizer {
+        /// The name.
+        name: String,
+    },
+    /// A file of weights cannot be read.
+    #[error("weights {path} cannot be read: {source}; run make weights, or set models.vad")]
+    Weights {
+        /// Which.
+        path: PathBuf,
+        /// What the disk said.
+        source: std::io::Error,
+    },
+    /// A file of weights is not what the manifest says.
+    #[error(transparent)]
+    WeightsForeign(#[from] cordboard_models::manifest::WeightsFault),
+    /// A file of weights does not hold the network.
+    #[error("the Silero weights do not fit: {0}; run make weights")]
+    WeightsUnfit(#[from] cordboard_audio::vad::WeightsError),
+    /// The recognizer does not open.
+    #[error(transparent)]
+    Ears(#[from] cordboard_models::ears::OpenError),
+    /// The voice does not open.
+    #[error(transparent)]
+    Voice(#[from] cordboard_models::voice::OpenError),
+    /// A prompt that is known beforehand cannot be spoken.
+    #[error("a prompt cannot be spoken: {0}")]
+    Prompt(#[from] cordboard_models::speech::EngineFault),
+    /// The store does not open.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The HTTP address cannot be listened on.
+    #[error("api.listen {address} cannot be listened on: {source}; set api.listen to another")]
+    Api {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The range of media ports makes no sense.
+    #[error(transparent)]
+    Ports(#[from] PortsError),
+    /// A network or destination makes no sense.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// Agents or queues make no sense.
+    #[error(transparent)]
+    Desk(#[from] crate::desk::SettingsError),
+    /// The HTTP client does not start.
+    #[error("the HTTP client does not start: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+fn lines(faults: &[FlowFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// A running service.
+#[derive(Debug)]
+pub struct Service {
+    services: Arc<Services>,
+    intake: Arc<Intake>,
+    live: Arc<AtomicUsize>,
+    threads: Vec<JoinHandle<()>>,
+    drain: Duration,
+    stop: CancellationToken,
+    projector: tokio::task::JoinHandle<()>,
+    api: SocketAddr,
+}
+
+impl Service {
+    /// Starts everything; on return calls are taken.
+    ///
+    /// # Errors
+    /// [`ServeError`], whose text says what to do.
+    pub async fn start(settings: Settings) -> Result<Self, ServeError> {
+        let routes = load_routes(&settings.routes)?;
+        let mut threads = Vec::new();
+        let engines = Engines::start(
+            &settings.models,
+            routes.values(),
+            &[STILL_THERE, STOPPING, ANNOUNCEMENT],
+            &mut threads,
+        )?;
+        let store = Store::open(StoreOptions {
+            folder: settings.store.folder.clone(),
+            recording: settings.store.recording,
+            keep_inputs: settings.store.keep_inputs,
+            retain_segments: settings.store.retain_segments,
+        })
+        .await?;
+        let (endpoint, calls) = Endpoint::bind(endpoint_config(&settings)?).await?;
+        let listener = listen(settings.api.listen).await?;
+        let api = listener.local_addr().unwrap_or(settings.api.listen);
+
+        let live = Arc::new(AtomicUsize::new(0));
+        let (desk_words, words) = mpsc::unbounded_channel();
+        let mailboxes: Vec<_> =
+            (0..workers()).map(|_| crossbeam_channel::unbounded::<ToWorker>()).collect();
+        let services = Arc::new(Services {
+            ears: engines.ears,
+            voices: engines.voices,
+            prompts: engines.prompts,
+            silero: engines.silero,
+            store: store.clone(),
+            media: media_settings(&settings, &endpoint)?,
+            identity: identity(&endpoint),
+            endpoint,
+            tools: Tools::new()?,
+            desk: desk_words,
+            control: tokio::runtime::Handle::current(),
+            workers: mailboxes.iter().map(|(sender, _)| sender.clone()).collect(),
+        });
+        for (index, (_, mailbox)) in mailboxes.into_iter().enumerate() {
+            let judge = Box::new(TextJudge);
+            let worker = MediaWorker::new(mailbox, services.clone(), judge, live.clone());
+            let thread = std::thread::Builder::new().name(format!("media-{index}"));
+            threads.push(thread.spawn(move || worker.run()).expect("a thread at start"));
+        }
+        let stop = CancellationToken::new();
+        let projector = tokio::spawn(store.clone().project(stop.clone()));
+        let positions = spawn_desk(&settings, words, store.clone())?;
+        let link_base = link_base(&settings, api);
+        spawn_api(listener, &settings, store, positions, &services, stop.clone());
+        let intake = Arc::new(Intake::new(
+            services.clone(),
+            routes,
+            call_settings(&settings),
+            link_base,
+            settings.sip.calls_max,
+            live.clone(),
+        ));
+        tokio::spawn(take_calls(intake.clone(), calls));
+        let drain = Duration::from_secs(settings.shutdown.drain_s);
+        Ok(Self { services, intake, live, threads, drain, stop, projector, api })
+    }
+
+    /// UDP address that calls come in on.
+    #[must_use]
+    pub fn sip_udp(&self) -> Option<SocketAddr> {
+        self.services.endpoint.local_udp()
+    }
+
+    /// TCP address that calls come in on.
+    #[must_use]
+    pub fn sip_tcp(&self) -> Option<SocketAddr> {
+        self.services.endpoint.local_tcp()
+    }
+
+    /// Address of the HTTP side.
+    #[must_use]
+    pub const fn api(&self) -> SocketAddr {
+        self.api
+    }
+
+    /// Calls at present.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.live.load(Ordering::Acquire)
+    }
+
+    /// Places a call that meets the flow of a route; gives its name where there is room.
+    #[must_use]
+    pub fn place(&self, to: &str, route: &str) -> Option<CallId> {
+        self.intake.place(to, route)
+    }
+
+    /// Refuses new calls, lets the present ones finish for as long as the settings say or until
+    /// `hurry`, says goodbye to the rest, and stops.
+    pub async fn shut_down(self, hurry: impl Future<Output = ()>) {
+        self.intake.drain();
+        tracing::info!(calls = self.calls(), "draining");
+        tokio::select! {
+            () = self.all_calls_over(self.drain) => {}
+            () = hurry => {}
+        }
+        for worker in &self.services.workers {
+            drop(worker.send(ToWorker::Stop));
+        }
+        self.all_calls_over(GOODBYE).await;
+        self.stop.cancel();
+        if self.projector.await.is_err() {
+            tracing::error!("the projection ended by a panic");
+        }
+        let store = self.services.store.clone();
+        let flushed = tokio::task::spawn_blocking(move || store.flush(GOODBYE)).await;
+        if !matches!(flushed, Ok(true)) {
+            tracing::error!("the last entries did not reach the disk in time");
+        }
+        tracing::info!(threads = self.threads.len(), "stopped");
+    }
+
+    async fn all_calls_over(&self, within: Duration) {
+        let mut look = tokio::time::interval(Duration::from_millis(50));
+        let over = async {
+            while self.calls() > 0 {
+                look.tick().await;
+            }
+        };
+        if tokio::time::timeout(within, over).await.is_err() {
+            tracing::warn!(calls = self.calls(), "calls are left");
+        }
+    }
+}
+
+async fn take_calls(intake: Arc<Intake>, mut calls: mpsc::Receiver<Incoming>) {
+    while let Some(incoming) = calls.recv().await {
+        intake.take(incoming);
+    }
+}
+
+fn spawn_desk(
+    settings: &Settings,
+    words: mpsc::UnboundedReceiver<ToDesk>,
+    store: Store,
+) -> Result<watch::Receiver<serde_json::Value>, ServeError> {
+    let tokens = settings
+        .agents
+        .iter()
+        .filter_map(|agent| Some((agent.name.clone(), agent.token.as_ref()?.expose().to_owned())));
+    let (show, positions) = watch::channel(serde_json::Value::Null);
+    let desk = Desk::new(desk_settings(settings))?;
+    tokio::spawn(DeskTask::new(desk, words, store, tokens.collect(), show).run());
+    Ok(positions)
+}
+
+fn desk_settings(settings: &Settings) -> DeskSettings {
+    let agents = settings.agents.iter().map(|agent| AgentProfile {
+        agent: AgentRef { name: agent.name.as_str().into(), uri: agent.uri.as_str().into() },
+        skills: Vec::new(),
+        queues: agent.queues.clone(),
+    });
+    let queues = settings.queues.iter().map(|queue| QueueRules {
+        limit: Duration::from_secs(queue.wait_s),
+        rounds: u32::try_from(queue.rounds).unwrap_or(u32::MAX),
+        ..QueueRules::named(&queue.name)
+    });
+    DeskSettings { agents: agents.collect(), queues: queues.collect(), ..DeskSettings::default() }
+}
+
+fn spawn_api(
+    listener: TcpListener,
+    settings: &Settings,
+    store: Store,
+    positions: watch::Receiver<serde_json::Value>,
+    services: &Arc<Services>,
+    stop: CancellationToken,
+) {
+    let (fetched, mut fetches) = mpsc::channel(256);
+    let shown = |key: &'static str| -> api::Listing {
+        let positions = positions.clone();
+        Arc::new(move || positions.borrow().get(key).cloned().unwrap_or_default())
+    };
+    let state = ApiState {
+        store,
+        token: settings.api.token.clone(),
+        agents: shown("agents"),
+        queues: shown("queues"),
+        fetched,
+        now_unix_ms: Arc::new(clock::wall_unix_ms),
+    };
+    tokio::spawn(async move {
+        if let Err(error) = api::serve(listener, state, stop.cancelled_owned()).await {
+            tracing::error!(%error, "the HTTP side ended");
+        }
+    });
+    let services = services.clone();
+    tokio::spawn(async move {
+        while let Some(fetch) = fetches.recv().await {
+            services.desk(ToDesk::PacketFetched { call: fetch.call });
+        }
+    });
+}
+
+/// Reads and checks every flow that a route names; the first route of a name counts.
+fn load_routes(routes: &[RouteSettings]) -> Result<HashMap<String, Arc<Flow>>, ServeError> {
+    let mut loaded = HashMap::new();
+    for route in routes {
+        let path = route.flow.clone();
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| ServeError::FlowUnreadable { path: path.clone(), source })?;
+        let flow = Flow::parse(&text, &path.to_string_lossy(), &route.variables)
+            .map_err(|faults| ServeError::FlowFaulty { path, faults })?;
+        loaded.entry(route.to.clone()).or_insert_with(|| Arc::new(flow));
+    }
+    Ok(loaded)
+}
+
+fn endpoint_config(settings: &Settings) -> Result<EndpointConfig, ServeError> {
+    let sip = &settings.sip;
+    let trusted: Vec<String> = sip.trusted.iter().map(ToString::to_string).collect();
+    Ok(EndpointConfig {
+        bind_udp: sip.listen_udp,
+        bind_tcp: sip.listen_tcp,
+        advertised: sip.advertised,
+        access: Access::new(
+            trusted.iter().map(String::as_str),
+            sip.destinations.iter().map(String::as_str),
+        )?,
+        user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).to_owned(),
+        // RFC 3261 §13.3.1.4: the ACK is waited for 64·T1.
+        t1: Duration::from_secs(sip.no_ack_s) / 64,
+    })
+}
+
+fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSettings, ServeError> {
+    let sip = &settings.sip;
+    let listen = sip.listen_udp.or(sip.listen_tcp).map(|address| address.ip());
+    let bind = listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let peer = sip.trusted.first().map_or(bind, ipnet::IpNet::addr);
+    let advertised = sip.advertised.unwrap_or_else(|| endpoint.address_towards(peer));
+    let range = sip.rtp_ports.first..=sip.rtp_ports.last;
+    Ok(MediaSettings { bind, advertised, ports: Ports::new(range, rand::random())? })
+}
+
+fn identity(endpoint: &Endpoint) -> String {
+    let address = endpoint.local_udp().or(endpoint.local_tcp());
+    address.map_or_else(
+        || "sip:cordboard@localhost".to_owned(),
+        |address| format!("sip:cordboard@{address}"),
+    )
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Api { address, source })
+}
+
+fn link_base(settings: &Settings, bound: SocketAddr) -> String {
+    let public = settings.api.public_url.clone();
+    public.unwrap_or_else(|| format!("http://{bound}"))
+}
+
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn call_settings(settings: &Settings) -> CallSettings {
+    let turn = &settings.turn;
+    let ms = Duration::from_millis;
+    let queues = settings.queues.iter().map(|queue| {
+        let rules = Rules {
+            ring: Duration::from_secs(settings.sip.ring_timeout_s),
+            limit: Duration::from_secs(queue.wait_s),
+            require_accept: queue.require_accept,
+            wording: Wording { announcement: ANNOUNCEMENT.into(), ..Wording::default() },
+            ..Rules::default()
+        };
+        (queue.name.clone(), Arc::new(rules))
+    });
+    let rate = SampleRate::NARROW;
+    CallSettings {
+        turn: TurnSettings {
+            voice_on: turn.speech_on,
+            voice_off: turn.speech_off,
+            speech_min: ms(turn.min_speech_ms),
+            pause: Pauses {
+                yes_no: ms(turn.yes_no_pause_ms),
+                phrase: ms(turn.phrase_pause_ms),
+                digits: ms(turn.digits_pause_ms),
+                open: ms(turn.open_pause_ms),
+                ..Pauses::default()
+            },
+            no_input: ms(turn.no_input_ms),
+            ..TurnSettings::default()
+        },
+        queues: Arc::new(queues.collect()),
+        no_media_ask: Duration::from_secs(settings.sip.no_media_ask_s),
+        no_media_end: Duration::from_secs(settings.sip.no_media_end_s),
+        record: settings.store.recording,
+        music: tone::hold_music(rate, 1),
+        tones: Tones {
+            accept: tone::beep(rate),
+            waiting: tone::tick(rate),
+            sorry: tone::beep(rate),
+        },
+    }
+}

@@ -1,0 +1,405 @@
+//! A call's seat at a media worker: the call, its legs, its ears, and where its outputs go.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use cordboard_audio::MediaTime;
+use cordboard_audio::vad::SpeechMeter;
+use cordboard_models::speech::{EndOfTurn, TurnSoFar};
+use cordboard_sip::endpoint::LegSignal;
+
+use super::inference::SessionIndex;
+use super::mailbox::{ReplyTo, SeatId};
+use super::media::NewCall;
+use super::services::{Services, ToDesk};
+use crate::call::{Call, Effect, EndCause, Input, Job, JobId, LegCommand, LegEvent, Output};
+use crate::clock;
+use crate::leg::PhoneLeg;
+use crate::replay::record;
+use crate::store::{InputsWriter, Recorder};
+use crate::timeline::{CallId, ENTRY_VERSION, Entry, LegRole, Outcome, What};
+
+/// A leg, and which of its role's legs in this call it is: signals of an earlier one are late.
+#[derive(Debug)]
+struct Line {
+    leg: PhoneLeg,
+    number: u32,
+    garbage: u64,
+}
+
+/// Names a leg of a seat towards its signalling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LineId {
+    /// Whose leg.
+    pub(crate) role: LegRole,
+    /// Which of that role, from 1.
+    pub(crate) number: u32,
+}
+
+/// A seated call.
+pub(super) struct Seat {
+    id: SeatId,
+    name: CallId,
+    began: Duration,
+    call: Call,
+    vad: SpeechMeter,
+    probability: f32,
+    caller: Option<Line>,
+    agent: Option<Line>,
+    dialled: u32,
+    sessions: Vec<(JobId, SessionIndex)>,
+    recorder: Option<Recorder>,
+    inputs: Option<InputsWriter>,
+    over: bool,
+}
+
+impl Seat {
+    /// Seats a call and lets it ring.
+    pub(super) fn open(new: NewCall, services: &Services, judge: &mut dyn EndOfTurn) -> Self {
+        let name = new.facts.id.clone();
+        let inbound = new.leg.is_some();
+        let mut seat = Self {
+            id: new.seat,
+            name,
+            began: new.began,
+            call: Call::new(new.facts, new.settings),
+            vad: services.vad(),
+            probability: 0.0,
+            caller: new.leg.map(|leg| Line { leg, number: 1, garbage: 0 }),
+            agent: None,
+            dialled: 1,
+            sessions: Vec::new(),
+            recorder: None,
+            inputs: None,
+            over: false,
+        };
+        if inbound {
+            if let Some(codec) = seat.caller.as_ref().and_then(|line| line.leg.codec()) {
+                seat.leg_event(services, judge, LegRole::Caller, LegEvent::Renegotiated(codec));
+            }
+            seat.leg_event(services, judge, LegRole::Caller, LegEvent::Offered);
+        } else {
+            seat.drain(services, judge);
+        }
+        seat
+    }
+
+    /// Whether the call is over and the seat free.
+    pub(super) const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Gives back what the call held.
+    pub(super) fn leave(self, services: &Services) {
+        for (_, session) in &self.sessions {
+            services.ears.cancel(*session);
+        }
+        services.desk(ToDesk::CallOver { call: self.name.clone() });
+    }
+
+    /// 20 ms have passed.
+    pub(super) fn tick(&mut self, services: &Services, judge: &mut dyn EndOfTurn) {
+        for role in [LegRole::Caller, LegRole::Agent] {
+            self.receive(services, judge, role);
+        }
+        if self.call.is_ticking() {
+            self.give(services, judge, Input::Tick);
+        }
+    }
+
+    /// Takes what the signalling of a leg says.
+    pub(super) fn signal(
+        &mut self,
+        services: &Services,
+        judge: &mut dyn EndOfTurn,
+        line: LineId,
+        signal: LegSignal,
+    ) {
+        let events = match self.line(line.role) {
+            Some(known) if known.number == line.number => known.leg.signal(signal),
+            Some(_) | None => return,
+        };
+        for event in events.into_iter().flatten() {
+            let ended = matches!(event, LegEvent::Ended { .. });
+            self.leg_event(services, judge, line.role, event);
+            if ended {
+                *self.line_mut(line.role) = None;
+            }
+        }
+    }
+
+    /// Gives the call an input and does what it wants.
+    pub(super) fn give(
+        &mut self,
+        services: &Services,
+        judge: &mut dyn EndOfTurn,
+        input: Input<'_>,
+    ) {
+        if self.over {
+            return;
+        }
+        let now = self.now();
+        self.keep_input(now, &input);
+        let step = AssertUnwindSafe(|| self.call.handle_input(now, input));
+        match catch_unwind(step) {
+            Ok(Ok(())) => self.drain(services, judge),
+            Ok(Err(error)) => {
+                tracing::error!(call = %self.name, %error, "a room's contract was broken");
+                self.drain(services, judge);
+            }
+            Err(_) => self.panicked(services, now),
+        }
+    }
+
+    fn leg_event(
+        &mut self,
+        services: &Services,
+        judge: &mut dyn EndOfTurn,
+        role: LegRole,
+        event: LegEvent<'_>,
+    ) {
+        self.give(services, judge, Input::Leg(role, event));
+    }
+
+    fn receive(&mut self, services: &Services, judge: &mut dyn EndOfTurn, role: LegRole) {
+        let mut buffer = [0; 1_500];
+        let now = self.now();
+        if let Some(line) = self.line(role) {
+            line.leg.refill();
+        }
+        while let Some(event) = self.line(role).and_then(|line| line.leg.poll(now, &mut buffer)) {
+            // The buffer is the event's until it has been taken.
+            let input = Input::Leg(role, event);
+            self.keep_input(now, &input);
+            let taken = catch_unwind(AssertUnwindSafe(|| self.call.handle_input(now, input)));
+            if taken.is_err() {
+                self.panicked(services, now);
+                return;
+            }
+            self.drain(services, judge);
+        }
+        let Some(line) = self.line(role) else { return };
+        let total = line.leg.garbage();
+        if total != line.garbage {
+            line.garbage = total;
+            self.leg_event(services, judge, role, LegEvent::Garbage { total });
+        }
+    }
+
+    /// Carries out all that the call wants, and gives back what is known at once.
+    fn drain(&mut self, services: &Services, judge: &mut dyn EndOfTurn) {
+        let mut answers = VecDeque::new();
+        loop {
+            match self.call.poll_output() {
+                Output::Over => {
+                    self.over = true;
+                    self.close();
+                    return;
+                }
+                Output::Wait(_) => match answers.pop_front() {
+                    Some(answer) => {
+                        let now = self.now();
+                        self.keep_input(now, &answer);
+                        let step = AssertUnwindSafe(|| self.call.handle_input(now, answer));
+                        if catch_unwind(step).is_err() {
+                            self.panicked(services, now);
+                            return;
+                        }
+                    }
+                    None => return,
+                },
+                output => self.carry_out(services, judge, output, &mut answers),
+            }
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        services: &Services,
+        judge: &mut dyn EndOfTurn,
+        output: Output,
+        answers: &mut VecDeque<Input<'static>>,
+    ) {
+        match output {
+            Output::Leg(role, command) => self.command(services, role, command),
+            Output::Listen(frame) => {
+                self.probability = self.vad.hear(frame.samples()).unwrap_or(self.probability);
+                answers.push_back(Input::Voice { probability: self.probability });
+            }
+            Output::Judge(question) => {
+                let probability = judge.judge(&TurnSoFar {
+                    hypothesis: question.hypothesis.as_ref(),
+                    expectation: &question.expectation,
+                    silence: question.silence,
+                    samples: &[],
+                });
+                answers.push_back(Input::Judged { probability });
+            }
+            Output::Work(job) => answers.extend(self.work(services, job)),
+            Output::Feed(job, frame) => {
+                if let Some(session) = self.session(job)
+                    && !services.ears.feed(session, frame)
+                {
+                    services.ears.cancel(session);
+                    self.sessions.retain(|(held, _)| *held != job);
+                    answers.push_back(Input::Refused { job, why: "the ears lag".to_owned() });
+                }
+            }
+            Output::Finish(job) => {
+                if let Some(session) = self.end_session(job) {
+                    services.ears.finish(session);
+                }
+            }
+            Output::Cancel(job) => {
+                if let Some(session) = self.end_session(job) {
+                    services.ears.cancel(session);
+                }
+            }
+            Output::Effect(effect) => self.effect(services, effect),
+            Output::Entry(entry) => {
+                if matches!(entry.what, What::RecordingBegan) {
+                    self.recorder = services.store.recorder(&self.name);
+                }
+                services.append(&self.name, &entry);
+            }
+            Output::Record(tick) => {
+                if let Some(recorder) = self.recorder.as_mut() {
+                    recorder.write(&tick.left, &tick.right);
+                }
+            }
+            Output::Wait(_) | Output::Over => {}
+        }
+    }
+
+    fn work(&mut self, services: &Services, job: Job) -> Option<Input<'static>> {
+        let reply = ReplyTo { worker: services.worker_of(self.id), seat: self.id };
+        match job {
+            Job::Recognize { job, expectation } => {
+                match services.ears.begin(job, expectation, reply) {
+                    Some(session) => {
+                        self.sessions.push((job, session));
+                        None
+                    }
+                    None => Some(Input::Refused { job, why: "no ears are free".to_owned() }),
+                }
+            }
+            Job::Speak { job, request } => {
+                if let Some(speech) = services.prompts.find(&request) {
+                    return Some(Input::Spoken { job, speech, last: true });
+                }
+                let queued = services.voices.speak(job, request, reply);
+                (!queued).then(|| Input::Refused { job, why: "the voices are busy".to_owned() })
+            }
+            Job::Rank(request) => {
+                let number = request.id;
+                let queued = services.voices.rank(request, reply);
+                (!queued).then(|| Input::Ranked { request: number, ranked: Vec::new() })
+            }
+        }
+    }
+
+    fn effect(&self, services: &Services, effect: Effect) {
+        let reply = ReplyTo { worker: services.worker_of(self.id), seat: self.id };
+        let call = self.name.clone();
+        match effect {
+            Effect::Invoke(invocation) => {
+                services.invoke(self.call.flow().clone(), call, invocation, reply);
+            }
+            Effect::Enqueue { queue, packet } => {
+                services.desk(ToDesk::Enqueue { call, queue, packet, reply });
+            }
+            Effect::Withdraw => services.desk(ToDesk::Withdraw { call }),
+            Effect::Report(report) => services.desk(ToDesk::Report { call, report }),
+        }
+    }
+
+    fn command(&mut self, services: &Services, role: LegRole, command: LegCommand) {
+        if let LegCommand::Dial(plan) = command {
+            self.dialled += 1;
+            let id = LineId { role, number: self.dialled };
+            match services.dial(self.id, id, &plan) {
+                Ok(leg) => {
+                    *self.line_mut(role) = Some(Line { leg, number: id.number, garbage: 0 });
+                }
+                Err(error) => {
+                    tracing::warn!(call = %self.name, %error, "could not dial");
+                    let refused = LegEvent::Ended { cause: EndCause::Refused(503) };
+                    let reply = ReplyTo { worker: services.worker_of(self.id), seat: self.id };
+                    reply.give(Input::Leg(role, refused));
+                }
+            }
+            return;
+        }
+        let hangs_up = matches!(command, LegCommand::Hangup);
+        if let Some(line) = self.line(role) {
+            line.leg.command(command);
+        }
+        if hangs_up {
+            *self.line_mut(role) = None;
+        }
+    }
+
+    /// The call cannot go on: the caller hears so, if only as a goodbye, and is not left in a dead
+    /// line. The other calls of the worker are not touched.
+    fn panicked(&mut self, services: &Services, now: MediaTime) {
+        tracing::error!(call = %self.name, "panicked; the call is ended");
+        let outcome = Outcome::Failed;
+        for what in [What::Panicked, What::Ended { outcome, cause: "panic".to_owned() }] {
+            let entry = Entry { v: ENTRY_VERSION, at_ms: now.as_millis(), what };
+            services.append(&self.name, &entry);
+        }
+        for role in [LegRole::Caller, LegRole::Agent] {
+            if let Some(mut line) = self.line_mut(role).take() {
+                line.leg.command(LegCommand::Hangup);
+            }
+        }
+        self.over = true;
+        self.close();
+    }
+
+    fn close(&mut self) {
+        for role in [LegRole::Caller, LegRole::Agent] {
+            if let Some(mut line) = self.line_mut(role).take() {
+                line.leg.command(LegCommand::Hangup);
+            }
+        }
+        if let Some(recorder) = self.recorder.take()
+            && !recorder.finish().complete
+        {
+            tracing::warn!(call = %self.name, "the recording has gaps");
+        }
+    }
+
+    /// Puts an input on the call's record for exact replay, where one is kept.
+    fn keep_input(&mut self, now: MediaTime, input: &Input<'_>) {
+        if let Some(inputs) = self.inputs.as_mut() {
+            let (kind, bytes) = record::encode(input);
+            inputs.write(now, kind, &bytes);
+        }
+    }
+
+    fn session(&self, job: JobId) -> Option<SessionIndex> {
+        self.sessions.iter().find(|(held, _)| *held == job).map(|(_, session)| *session)
+    }
+
+    fn end_session(&mut self, job: JobId) -> Option<SessionIndex> {
+        let place = self.sessions.iter().position(|(held, _)| *held == job)?;
+        Some(self.sessions.swap_remove(place).1)
+    }
+
+    fn line(&mut self, role: LegRole) -> Option<&mut Line> {
+        self.line_mut(role).as_mut()
+    }
+
+    const fn line_mut(&mut self, role: LegRole) -> &mut Option<Line> {
+        match role {
+            LegRole::Caller => &mut self.caller,
+            LegRole::Agent => &mut self.agent,
+        }
+    }
+
+    fn now(&self) -> MediaTime {
+        MediaTime::ZERO + clock::monotonic().saturating_sub(self.began)
+    }
+}

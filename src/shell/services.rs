@@ -1,0 +1,193 @@
+//! What every media worker shares: engines, store, endpoint, and the way to the control runtime.
+//!
+//! All of it takes work without waiting.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cordboard_audio::vad::{SileroWeights, SpeechMeter};
+use cordboard_models::speech::{Speech, SpeechRequest};
+use cordboard_sip::endpoint::{DialRequest, Endpoint, LegSignal};
+use crossbeam_channel::Sender;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::inference::{Ears, Voices};
+use super::mailbox::{ReplyTo, SeatId, ToWorker};
+use super::seat::LineId;
+use super::tools::Tools;
+use crate::call::DialPlan;
+use crate::conversation::{Flow, Invocation};
+use crate::escalation::DeskReport;
+use crate::leg::{MediaSettings, PhoneLeg, PhoneRefusal};
+use crate::store::Store;
+use crate::timeline::{CallId, ContextPacket, Entry};
+
+/// What calls tell the desk.
+#[derive(Debug)]
+pub(crate) enum ToDesk {
+    /// A call wants an agent.
+    Enqueue {
+        /// The call.
+        call: CallId,
+        /// The queue.
+        queue: String,
+        /// What the agent will be given.
+        packet: Arc<ContextPacket>,
+        /// Where the desk's answers go.
+        reply: ReplyTo,
+    },
+    /// A call wants none any more.
+    Withdraw {
+        /// The call.
+        call: CallId,
+    },
+    /// What became of the offered agent.
+    Report {
+        /// The call.
+        call: CallId,
+        /// What.
+        report: DeskReport,
+    },
+    /// Somebody fetched the call's packet with its token.
+    PacketFetched {
+        /// The call.
+        call: CallId,
+    },
+    /// The call is over: nothing of it may stay at the desk.
+    CallOver {
+        /// The call.
+        call: CallId,
+    },
+}
+
+/// Prompts synthesized at start.
+#[derive(Debug, Default)]
+pub(crate) struct PromptCache(HashMap<Arc<str>, Speech>);
+
+impl PromptCache {
+    /// Keeps a prompt at its normal length.
+    pub(crate) fn keep(&mut self, speech: Speech) {
+        self.0.insert(speech.text.clone(), speech);
+    }
+
+    /// Whether a prompt is kept.
+    pub(crate) fn has(&self, text: &str) -> bool {
+        self.0.contains_key(text)
+    }
+
+    /// The prompt, where it is kept in this form.
+    pub(crate) fn find(&self, request: &SpeechRequest) -> Option<Speech> {
+        let speech = self.0.get(&request.text)?;
+        let fits = speech.rate == request.rate && (request.stretch - 1.0).abs() < 1e-3;
+        fits.then(|| speech.clone())
+    }
+}
+
+/// What every media worker shares.
+#[derive(Debug)]
+pub(crate) struct Services {
+    /// The recognizers.
+    pub(crate) ears: Ears,
+    /// The synthesizers.
+    pub(crate) voices: Voices,
+    /// The prompts known beforehand.
+    pub(crate) prompts: PromptCache,
+    /// Weights of the voice activity detector; earshot where there are none.
+    pub(crate) silero: Option<Arc<SileroWeights>>,
+    /// Where timelines go.
+    pub(crate) store: Store,
+    /// The telephone side.
+    pub(crate) endpoint: Endpoint,
+    /// Where media lives.
+    pub(crate) media: MediaSettings,
+    /// Our own address in the From of calls that we place.
+    pub(crate) identity: String,
+    /// The company's systems.
+    pub(crate) tools: Tools,
+    /// The desk's mailbox.
+    pub(crate) desk: mpsc::UnboundedSender<ToDesk>,
+    /// The control runtime.
+    pub(crate) control: Handle,
+    /// The workers' mailboxes.
+    pub(crate) workers: Vec<Sender<ToWorker>>,
+}
+
+impl Services {
+    /// A voice activity detector for one call.
+    pub(super) fn vad(&self) -> SpeechMeter {
+        match &self.silero {
+            Some(weights) => SpeechMeter::silero(weights.clone()),
+            None => SpeechMeter::earshot(),
+        }
+    }
+
+    /// The mailbox of the worker that has a seat.
+    pub(crate) fn worker_of(&self, seat: SeatId) -> Sender<ToWorker> {
+        let count = self.workers.len() as u64;
+        let index = usize::try_from(seat.0 % count).expect("below the number of workers");
+        self.workers[index].clone()
+    }
+
+    /// Tells the desk something.
+    pub(crate) fn desk(&self, word: ToDesk) {
+        // The desk ends after the workers.
+        drop(self.desk.send(word));
+    }
+
+    /// Sends an invocation to the company's system.
+    pub(super) fn invoke(
+        &self,
+        flow: Arc<Flow>,
+        call: CallId,
+        invocation: Invocation,
+        reply: ReplyTo,
+    ) {
+        let (tools, store) = (self.tools.clone(), self.store.clone());
+        self.control
+            .spawn(async move { tools.invoke(&store, &flow, &call, invocation, reply).await });
+    }
+
+    /// Dials for a call; the leg's signals come to its seat.
+    pub(super) fn dial(
+        &self,
+        seat: SeatId,
+        line: LineId,
+        plan: &DialPlan,
+    ) -> Result<PhoneLeg, PhoneRefusal> {
+        let seed = rand::random();
+        PhoneLeg::outbound(&self.media, seed, |sdp| {
+            let leg = self.endpoint.dial(DialRequest {
+                to: plan.uri.clone(),
+                from: self.identity.clone(),
+                display: Some(plan.display.clone()),
+                sdp,
+                headers: plan.headers.clone(),
+            })?;
+            self.forward(seat, line, leg.events);
+            Ok(leg.line)
+        })
+    }
+
+    /// Brings a leg's signals to the call's seat for as long as there are any.
+    pub(crate) fn forward(
+        &self,
+        seat: SeatId,
+        line: LineId,
+        mut signals: mpsc::UnboundedReceiver<LegSignal>,
+    ) {
+        let worker = self.worker_of(seat);
+        self.control.spawn(async move {
+            while let Some(signal) = signals.recv().await {
+                if worker.send(ToWorker::Signal(seat, line, signal)).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Puts an entry on a call's timeline.
+    pub(super) fn append(&self, call: &CallId, entry: &Entry) {
+        self.store.append(call, entry);
+    }
+}
