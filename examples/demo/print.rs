@@ -1,0 +1,157 @@
+//! Follows the call on its timeline and prints it, turn by turn.
+
+use std::io::Write;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Fault;
+use super::caller::Caller;
+
+/// What of the call has been seen, to be judged at its end.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    status_told: bool,
+    packet_shown: bool,
+    bridged: bool,
+    outcome: String,
+    latencies_ms: Vec<u64>,
+}
+
+impl Seen {
+    /// Whether the call went as it should.
+    pub(super) fn judge(mut self) -> Result<(), Fault> {
+        self.latencies_ms.sort_unstable();
+        if let Some(worst) = self.latencies_ms.last() {
+            let median = self.latencies_ms[self.latencies_ms.len() / 2];
+            say(&format!(
+                "{} answers; from the end of the caller's speech to the first sound: \
+                 median {median} ms, worst {worst} ms.",
+                self.latencies_ms.len()
+            ));
+        }
+        for (fine, what) in [
+            (self.status_told, "the order's status was not told"),
+            (self.packet_shown, "the context packet was not delivered"),
+            (self.bridged, "caller and agent were not connected"),
+            (self.outcome == "handed_over", "the outcome was not handed_over"),
+        ] {
+            if !fine {
+                return Err(what.into());
+            }
+        }
+        say("The call went as it should.");
+        Ok(())
+    }
+}
+
+/// Follows the first call until its end.
+pub(super) async fn follow(api: &str, token: &str, caller: Caller) -> Result<Seen, Fault> {
+    let http = reqwest::Client::new();
+    let mut look = tokio::time::interval(Duration::from_millis(60));
+    let mut seen = Seen::default();
+    let (mut call, mut after) = (String::new(), 0);
+    let mut agent_talks_until: Option<u64> = None;
+    loop {
+        look.tick().await;
+        if call.is_empty() {
+            let calls = fetch(&http, &format!("http://{api}/v1/calls?limit=1")).await?;
+            call = calls["calls"][0]["id"].as_str().unwrap_or_default().to_owned();
+            continue;
+        }
+        let address = format!("http://{api}/v1/calls/{call}");
+        let page = fetch(&http, &format!("{address}/timeline?after={after}")).await?;
+        for entry in page["entries"].as_array().into_iter().flatten() {
+            after = entry["seq"].as_i64().unwrap_or(after);
+            print(entry);
+            note(&mut seen, entry, &caller);
+            match entry["what"].as_str().unwrap_or_default() {
+                "agent_answered" => {
+                    let packet = format!("{address}/context?token={token}");
+                    let packet = fetch(&http, &packet).await?;
+                    seen.packet_shown = packet["packet_id"].is_string();
+                    say("          the context packet, as Ada's software fetches it:");
+                    say(&serde_json::to_string_pretty(&packet)?);
+                }
+                "bridged" => agent_talks_until = Some(170),
+                "ended" => return Ok(seen),
+                _ => {}
+            }
+        }
+        // Ada greets for 9 s; then the caller answers, and hangs up.
+        agent_talks_until = match agent_talks_until {
+            Some(0) => {
+                caller.hang_up();
+                None
+            }
+            Some(left) => {
+                if left == 85 {
+                    caller.thank();
+                }
+                Some(left - 1)
+            }
+            None => None,
+        };
+    }
+}
+
+fn note(seen: &mut Seen, entry: &Value, caller: &Caller) {
+    match entry["what"].as_str().unwrap_or_default() {
+        "prompt_ended" => {
+            let heard = entry["heard"].as_str().unwrap_or_default();
+            seen.status_told |= heard.contains("out for delivery");
+            caller.heard(heard);
+        }
+        "latency" => {
+            let at = |key: &str| entry[key].as_u64().unwrap_or(0);
+            seen.latencies_ms.push(at("first_sound_ms").saturating_sub(at("speech_ended_ms")));
+        }
+        "bridged" => seen.bridged = true,
+        "ended" => seen.outcome = entry["outcome"].as_str().unwrap_or_default().to_owned(),
+        _ => {}
+    }
+}
+
+fn print(entry: &Value) {
+    let text = |key: &str| entry[key].as_str().unwrap_or_default();
+    let number = |key: &str| entry[key].as_u64().unwrap_or(0);
+    let said = match text("what") {
+        "prompt_began" => format!("assistant  {}", text("text")),
+        "caller_spoke" => {
+            let sure = entry["confidence"].as_f64().unwrap_or(0.0);
+            format!("caller     {} ({:.0} % sure)", text("text"), sure * 100.0)
+        }
+        "keyed" => format!("{:9}  presses {}", text("role"), text("digit")),
+        "latency" => {
+            let end = number("speech_ended_ms");
+            format!(
+                "           answered in {} ms: pause {}, recognition {}, first sound {}",
+                number("first_sound_ms") - end,
+                number("turn_ended_ms") - end,
+                number("recognized_ms") - number("turn_ended_ms"),
+                number("first_sound_ms") - number("recognized_ms"),
+            )
+        }
+        "tool_invoked" => format!("tool       {} {}", text("tool"), entry["arguments"]),
+        "tool_answered" => format!("tool       answers {}", entry["result"]),
+        "escalation_triggered" => format!("hand-over  {} ({})", text("reason"), text("trigger")),
+        "agent_offered" => format!("hand-over  {}'s phone rings", text("agent")),
+        "agent_answered" => format!("hand-over  {} picks up and hears the brief", text("agent")),
+        "agent_accepted" => format!("hand-over  {} accepts", text("agent")),
+        "bridged" => format!("hand-over  {} and the caller are connected", text("agent")),
+        "recording_began" => "           (recording, as announced)".to_owned(),
+        "ended" => format!("end        {} ({})", text("outcome"), text("cause")),
+        _ => return,
+    };
+    say(&format!("{:6.1} s  {said}", number("at_ms") as f64 / 1_000.0));
+}
+
+async fn fetch(http: &reqwest::Client, address: &str) -> Result<Value, Fault> {
+    Ok(http.get(address).send().await?.json().await?)
+}
+
+/// Prints a line.
+pub(super) fn say(line: &str) {
+    // Whoever reads may have gone; the demo goes on.
+    drop(writeln!(std::io::stdout(), "{line}"));
+}
