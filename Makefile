@@ -1,0 +1,30 @@
+# The verbs of Cordboard. `make demo` for the first call; `make test` for all tests.
+.PHONY: demo test check bench packages packages-test weights
+
+CARGO ?= cargo
+
+demo: packages weights
+	$(CARGO) build --release --bin cordboard --example demo --example order_service
+	target/release/examples/demo $(if $(ONCE),--once)
+
+test: packages-test weights
+	$(CARGO) build --workspace --bins --examples
+	$(CARGO) test --workspace
+
+check: packages-test weights
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+	$(MAKE) test
+
+bench: packages weights
+	$(CARGO) bench
+
+packages:
+	@scripts/install-packages.sh build
+
+packages-test:
+	@scripts/install-packages.sh test
+
+weights:
+	@scripts/fetch-weights.sh
