@@ -1,5 +1,5 @@
-//! Names the C libraries that the engines link: PocketSphinx through pkg-config, and flite, which has
-//! no pkg-config file, one by one.
+//! Names the C libraries that the engines link: PocketSphinx through pkg-config, and flite, which
+//! has no pkg-config file, one by one.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

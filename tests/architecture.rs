@@ -135,7 +135,10 @@ fn pure_rooms_have_no_clock_randomness_io_or_async() {
         "tokio",
         "rand::",
         "async fn",
-        ".await",
+        ".await;",
+        ".await?",
+        ".await.",
+        ".await)",
         "crate::clock",
         "jiff::Zoned",
         "jiff::Timestamp::now",
@@ -165,7 +168,7 @@ fn runtimes_and_network_clients_stay_in_the_outer_rooms() {
                 continue;
             }
             for line in code(&text) {
-                let uses = |word: &&str| line.contains(&format!("{word}::"));
+                let uses = |word: &&&str| line.contains(&format!("{word}::"));
                 if let Some(word) = banned.iter().find(uses) {
                     faults.push(format!("{}: {word}: {line}", path.display()));
                 }
@@ -265,7 +268,8 @@ fn nothing_is_left_over_and_names_are_nouns_of_the_field() {
 fn readme_names_every_example_and_bench() {
     let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("README.md");
     for folder in ["examples", "benches"] {
-        for (path, _) in sources(folder) {
+        for entry in fs::read_dir(Path::new(ROOT).join(folder)).into_iter().flatten() {
+            let path = entry.expect("an entry can be read").path();
             let name = path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
             assert!(readme.contains(&name), "README.md does not name {folder}/{name}");
         }

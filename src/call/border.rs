@@ -215,6 +215,7 @@ pub struct RecordedTick {
 }
 
 /// What a leg is told.
+#[expect(clippy::large_enum_variant, reason = "sound lives on the stack: no allocation a frame")]
 #[derive(Debug)]
 pub enum LegCommand {
     /// Take the offered media.

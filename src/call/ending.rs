@@ -56,10 +56,10 @@ impl Call {
     pub(super) fn caller_event(
         &mut self,
         now: MediaTime,
-        event: LegEvent<'_>,
+        event: &LegEvent<'_>,
     ) -> Result<(), CallError> {
-        match event {
-            LegEvent::Packet(packet) => self.caller.insert(now, &packet),
+        match *event {
+            LegEvent::Packet(ref packet) => self.caller.insert(now, packet),
             LegEvent::Passed { sequence } => self.caller.pass(now, sequence),
             LegEvent::Digit { digit, duration_ms } => self.keyed(now, digit, duration_ms)?,
             LegEvent::Offered => self.offered(),
@@ -77,11 +77,11 @@ impl Call {
     pub(super) fn agent_event(
         &mut self,
         now: MediaTime,
-        event: LegEvent<'_>,
+        event: &LegEvent<'_>,
     ) -> Result<(), CallError> {
         let Some(agent) = self.agent.as_mut() else { return Ok(()) };
-        match event {
-            LegEvent::Packet(packet) => agent.insert(now, &packet),
+        match *event {
+            LegEvent::Packet(ref packet) => agent.insert(now, packet),
             LegEvent::Passed { sequence } => agent.pass(now, sequence),
             LegEvent::Renegotiated(codec) => agent.send_with(codec),
             LegEvent::Digit { digit, duration_ms } => {

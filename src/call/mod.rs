@@ -221,8 +221,8 @@ impl Call {
             return Ok(());
         }
         match input {
-            Input::Leg(LegRole::Caller, event) => self.caller_event(now, event)?,
-            Input::Leg(LegRole::Agent, event) => self.agent_event(now, event)?,
+            Input::Leg(LegRole::Caller, event) => self.caller_event(now, &event)?,
+            Input::Leg(LegRole::Agent, event) => self.agent_event(now, &event)?,
             Input::Tick => self.tick(now)?,
             Input::Voice { probability } => self.voice_heard(now, probability)?,
             Input::Judged { probability } => self.floor.judged(probability),

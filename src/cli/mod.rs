@@ -3,7 +3,7 @@
 mod flow;
 mod serve;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -59,9 +59,9 @@ enum FlowCommand {
 #[must_use]
 pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Serve { config } => settings(config).and_then(serve::serve),
+        Command::Serve { config } => settings(config.as_deref()).and_then(serve::serve),
         Command::Call { uri, route, config } => {
-            settings(config).and_then(|settings| serve::call(settings, &uri, &route))
+            settings(config.as_deref()).and_then(|settings| serve::call(settings, &uri, &route))
         }
         Command::Flow { command: FlowCommand::Check { file } } => flow::check(&file),
         Command::Flow { command: FlowCommand::Schema } => flow::schema(),
@@ -78,8 +78,8 @@ pub fn run() -> ExitCode {
 /// What a command fails with: its text says what to do.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
-fn settings(config: Option<PathBuf>) -> Result<Settings, Fault> {
-    Ok(Settings::load(config.as_deref(), std::env::vars())?)
+fn settings(config: Option<&Path>) -> Result<Settings, Fault> {
+    Ok(Settings::load(config, std::env::vars())?)
 }
 
 fn say(line: &str) {

@@ -218,14 +218,14 @@ impl PhoneLeg {
     }
 
     /// Does what the call wants of an existing leg.
-    pub(crate) fn command(&mut self, command: LegCommand) {
-        match command {
+    pub(crate) fn command(&mut self, command: &LegCommand) {
+        match *command {
             LegCommand::Answer => {
                 if let Some(description) = self.description.take() {
                     self.signalling.answer(description);
                 }
             }
-            LegCommand::Send(frame) => self.send(&frame),
+            LegCommand::Send(ref frame) => self.send(frame),
             LegCommand::SendDigit { digit, duration_ms } => self.key(digit, duration_ms),
             LegCommand::Hangup => self.signalling.hang_up(None),
             LegCommand::Dial(_) => {}

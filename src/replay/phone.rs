@@ -174,7 +174,7 @@ impl Phone {
             line.refuse(488, None);
             PhoneError::Unplaced { why: refusal.to_string() }
         })?;
-        leg.command(LegCommand::Answer);
+        leg.command(&LegCommand::Answer);
         Talk::new(leg, signals, script).follow(limit).await
     }
 }
@@ -216,7 +216,7 @@ impl Talk {
         let over = |played: &Played| played.far.len() as f64 / 8_000.0 >= limit.as_secs_f64();
         while !over(&self.played) {
             if !self.answered && clock::monotonic() - began > limit {
-                self.leg.command(LegCommand::Hangup);
+                self.leg.command(&LegCommand::Hangup);
                 return Err(PhoneError::NobodyCame { within: limit });
             }
             tokio::select! {
@@ -234,7 +234,7 @@ impl Talk {
                 }
             }
         }
-        self.leg.command(LegCommand::Hangup);
+        self.leg.command(&LegCommand::Hangup);
         Ok(self.played)
     }
 
@@ -315,7 +315,7 @@ impl Talk {
         let codec = self.leg.codec().unwrap_or(Codec::Pcmu);
         let mut encoded = EncodedFrame { len: 0, payload: [0; 320] };
         encoded.len = codec.encode_into(frame.samples(), &mut encoded.payload);
-        self.leg.command(LegCommand::Send(encoded));
+        self.leg.command(&LegCommand::Send(encoded));
         frame
     }
 
@@ -325,7 +325,7 @@ impl Talk {
             return;
         }
         if let Some(digit) = self.keying.pop() {
-            self.leg.command(LegCommand::SendDigit { digit, duration_ms: KEY_MS });
+            self.leg.command(&LegCommand::SendDigit { digit, duration_ms: KEY_MS });
             self.key_in = KEY_SPACING;
         }
     }

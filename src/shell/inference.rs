@@ -187,7 +187,7 @@ impl Voices {
                         Work::Speak { job, request, reply } => {
                             speak(voice.as_mut(), job, &request, &reply);
                         }
-                        Work::Rank { request, reply } => rank(language.as_mut(), request, &reply),
+                        Work::Rank { request, reply } => rank(language.as_mut(), &request, &reply),
                     }
                 }
             }));
@@ -227,15 +227,22 @@ fn speak(voice: &mut dyn Synthesizer, job: JobId, request: &SpeechRequest, reply
     }
 }
 
-fn rank(language: &mut dyn LanguageModel, request: RankRequest, reply: &ReplyTo) {
+fn rank(language: &mut dyn LanguageModel, request: &RankRequest, reply: &ReplyTo) {
     let ranked = language.rank(&request.said, &request.intents).unwrap_or_default();
     reply.give(Input::Ranked { request: request.id, ranked });
 }
+
+/// How much inference workers stand back for media workers (setpriority(2), of this thread alone).
+const NICENESS: i32 = 5;
 
 /// Starts a thread of lower priority than the media workers'.
 fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     std::thread::Builder::new()
         .name(name)
-        .spawn(body)
+        .spawn(|| {
+            // Where the system refuses, media and inference share the machine as equals.
+            let _ = rustix::process::setpriority_process(None, NICENESS);
+            body();
+        })
         .expect("the system gives a thread at start, or there is nothing to serve with")
 }

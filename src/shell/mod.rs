@@ -203,7 +203,7 @@ impl Service {
         let projector = tokio::spawn(store.clone().project(stop.clone()));
         let positions = spawn_desk(&settings, words, store.clone())?;
         let link_base = link_base(&settings, api);
-        spawn_api(listener, &settings, store, positions, &services, stop.clone());
+        spawn_api(listener, &settings, store, &positions, &services, stop.clone());
         let intake = Arc::new(Intake::new(
             services.clone(),
             routes,
@@ -324,7 +324,7 @@ fn spawn_api(
     listener: TcpListener,
     settings: &Settings,
     store: Store,
-    positions: watch::Receiver<serde_json::Value>,
+    positions: &watch::Receiver<serde_json::Value>,
     services: &Arc<Services>,
     stop: CancellationToken,
 ) {
@@ -396,7 +396,7 @@ fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSetti
 }
 
 fn identity(endpoint: &Endpoint) -> String {
-    let address = endpoint.local_udp().or(endpoint.local_tcp());
+    let address = endpoint.local_udp().or_else(|| endpoint.local_tcp());
     address.map_or_else(
         || "sip:cordboard@localhost".to_owned(),
         |address| format!("sip:cordboard@{address}"),

@@ -333,7 +333,7 @@ impl Seat {
         }
         let hangs_up = matches!(command, LegCommand::Hangup);
         if let Some(line) = self.line(role) {
-            line.leg.command(command);
+            line.leg.command(&command);
         }
         if hangs_up {
             *self.line_mut(role) = None;
@@ -351,7 +351,7 @@ impl Seat {
         }
         for role in [LegRole::Caller, LegRole::Agent] {
             if let Some(mut line) = self.line_mut(role).take() {
-                line.leg.command(LegCommand::Hangup);
+                line.leg.command(&LegCommand::Hangup);
             }
         }
         self.over = true;
@@ -361,7 +361,7 @@ impl Seat {
     fn close(&mut self) {
         for role in [LegRole::Caller, LegRole::Agent] {
             if let Some(mut line) = self.line_mut(role).take() {
-                line.leg.command(LegCommand::Hangup);
+                line.leg.command(&LegCommand::Hangup);
             }
         }
         if let Some(recorder) = self.recorder.take()

@@ -89,7 +89,10 @@ fn a_record_cut_anywhere_is_refused_and_not_guessed() {
 
 proptest! {
     #[test]
-    fn any_bytes_are_read_or_refused(kind in 0u8..20, bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn any_bytes_are_read_or_refused(
+        kind in 0u8..20,
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
         if let Ok(input) = decode(kind, &bytes) {
             let (again, written) = encode(&input);
             prop_assert_eq!(again, kind);
