@@ -88,10 +88,10 @@ async fn one_call(
 const AGENT_SAYS: &str = "Hello, this is Ada. I see that your order is out for delivery, and that \
                           you wanted to speak with a person. What can I do for you?";
 
-/// Hears the brief, presses 1, and greets the caller after the tone.
+/// Hears enough of the brief, presses 1, and greets the caller after the tone.
 fn agent_script(greeting: std::sync::Arc<[f32]>) -> Script {
     Script::new([
-        Step { when: When::Quiet(Duration::from_millis(900)), act: Act::Key("1".to_owned()) },
+        Step { when: When::Speaking(Duration::from_secs(5)), act: Act::Key("1".to_owned()) },
         Step { when: When::Quiet(Duration::from_millis(500)), act: Act::Say(greeting) },
     ])
 }

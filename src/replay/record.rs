@@ -12,7 +12,7 @@ use std::time::Duration;
 use cordboard_audio::{SampleRate, codec::Codec};
 use cordboard_models::speech::{Hypothesis, HypothesisKind, Ranked, Speech, SpokenWord, Word};
 
-use crate::call::{EndCause, Input, JobId, LegEvent, MediaPacket};
+use crate::call::{CallFacts, EndCause, Input, JobId, LegEvent, MediaPacket};
 use crate::conversation::ToolOutcome;
 use crate::escalation::AgentRef;
 use crate::timeline::{LegRole, ToolVerdict};
@@ -57,6 +57,27 @@ const AGENT_OFFERED: u8 = 10;
 const NOBODY_CAME: u8 = 11;
 const PACKET_FETCHED: u8 = 12;
 const STOP: u8 = 13;
+
+/// Writes what must be known beside the inputs: with them and the flow of that version, the call
+/// can be run again.
+#[must_use]
+pub fn header(facts: &CallFacts) -> Vec<u8> {
+    let mut to = Writer::default();
+    to.byte(RECORD_VERSION);
+    to.text(env!("CARGO_PKG_VERSION"));
+    to.text(&facts.id.0);
+    to.text(&facts.from);
+    to.text(&facts.to);
+    to.byte(u8::from(facts.outbound.is_some()));
+    to.number(facts.wall_unix_ms);
+    to.text(&facts.local.to_string());
+    to.number(facts.seed);
+    to.text(facts.flow.name());
+    to.text(facts.flow.version());
+    to.text(&facts.links.timeline);
+    to.text(facts.links.recording.as_deref().unwrap_or_default());
+    to.into_bytes()
+}
 
 /// Writes an input: its kind and its bytes.
 #[must_use]

@@ -4,16 +4,19 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use cordboard_audio::MediaTime;
+use cordboard_audio::codec::Codec;
 use cordboard_audio::vad::SpeechMeter;
-use cordboard_models::speech::{EndOfTurn, TurnSoFar};
+use cordboard_audio::{MediaTime, SampleRate};
+use cordboard_models::speech::{EndOfTurn, Speech, SpeechRequest, TurnSoFar};
 use cordboard_sip::endpoint::LegSignal;
 
 use super::inference::SessionIndex;
 use super::mailbox::{ReplyTo, SeatId};
 use super::media::NewCall;
 use super::services::{Services, ToDesk};
-use crate::call::{Call, Effect, EndCause, Input, Job, JobId, LegCommand, LegEvent, Output};
+use crate::call::{
+    Call, Effect, EncodedFrame, EndCause, Input, Job, JobId, LegCommand, LegEvent, Output, STOPPING,
+};
 use crate::clock;
 use crate::leg::PhoneLeg;
 use crate::replay::record;
@@ -51,7 +54,15 @@ pub(super) struct Seat {
     sessions: Vec<(JobId, SessionIndex)>,
     recorder: Option<Recorder>,
     inputs: Option<InputsWriter>,
+    apology: Option<Apology>,
     over: bool,
+}
+
+/// What is said where the call itself cannot speak any more.
+struct Apology {
+    speech: Speech,
+    codec: Codec,
+    said: usize,
 }
 
 impl Seat {
@@ -59,6 +70,7 @@ impl Seat {
     pub(super) fn open(new: NewCall, services: &Services, judge: &mut dyn EndOfTurn) -> Self {
         let name = new.facts.id.clone();
         let inbound = new.leg.is_some();
+        let inputs = services.store.inputs(&name, &record::header(&new.facts));
         let mut seat = Self {
             id: new.seat,
             name,
@@ -71,7 +83,8 @@ impl Seat {
             dialled: 1,
             sessions: Vec::new(),
             recorder: None,
-            inputs: None,
+            inputs,
+            apology: None,
             over: false,
         };
         if inbound {
@@ -100,6 +113,10 @@ impl Seat {
 
     /// 20 ms have passed.
     pub(super) fn tick(&mut self, services: &Services, judge: &mut dyn EndOfTurn) {
+        if self.apology.is_some() {
+            self.apologize();
+            return;
+        }
         for role in [LegRole::Caller, LegRole::Agent] {
             self.receive(services, judge, role);
         }
@@ -136,7 +153,7 @@ impl Seat {
         judge: &mut dyn EndOfTurn,
         input: Input<'_>,
     ) {
-        if self.over {
+        if self.over || self.apology.is_some() {
             return;
         }
         let now = self.now();
@@ -340,8 +357,8 @@ impl Seat {
         }
     }
 
-    /// The call cannot go on: the caller hears so, if only as a goodbye, and is not left in a dead
-    /// line. The other calls of the worker are not touched.
+    /// The call cannot go on: the caller hears an apology from the prompts made at start, then we
+    /// hang up. The other calls of the worker are not touched.
     fn panicked(&mut self, services: &Services, now: MediaTime) {
         tracing::error!(call = %self.name, "panicked; the call is ended");
         let outcome = Outcome::Failed;
@@ -349,11 +366,40 @@ impl Seat {
             let entry = Entry { v: ENTRY_VERSION, at_ms: now.as_millis(), what };
             services.append(&self.name, &entry);
         }
-        for role in [LegRole::Caller, LegRole::Agent] {
-            if let Some(mut line) = self.line_mut(role).take() {
-                line.leg.command(&LegCommand::Hangup);
-            }
+        if let Some(mut line) = self.agent.take() {
+            line.leg.command(&LegCommand::Hangup);
         }
+        let rate = SampleRate::NARROW;
+        let request = SpeechRequest { text: STOPPING.into(), rate, stretch: 1.0 };
+        let codec = self.caller.as_ref().and_then(|line| line.leg.codec());
+        match (services.prompts.find(&request), codec) {
+            (Some(speech), Some(codec)) => {
+                self.apology = Some(Apology { speech, codec, said: 0 });
+            }
+            _ => self.leave_now(),
+        }
+    }
+
+    /// Says 20 ms more of the apology, and hangs up behind it.
+    fn apologize(&mut self) {
+        let (Some(apology), Some(line)) = (self.apology.as_mut(), self.caller.as_mut()) else {
+            self.leave_now();
+            return;
+        };
+        let rest = &apology.speech.samples[apology.said.min(apology.speech.samples.len())..];
+        let part = &rest[..rest.len().min(SampleRate::NARROW.frame_samples())];
+        if part.is_empty() {
+            self.leave_now();
+            return;
+        }
+        let mut encoded = EncodedFrame { len: 0, payload: [0; 320] };
+        encoded.len = apology.codec.encode_into(part, &mut encoded.payload);
+        apology.said += part.len();
+        line.leg.command(&LegCommand::Send(encoded));
+    }
+
+    fn leave_now(&mut self) {
+        self.apology = None;
         self.over = true;
         self.close();
     }
@@ -363,6 +409,11 @@ impl Seat {
             if let Some(mut line) = self.line_mut(role).take() {
                 line.leg.command(&LegCommand::Hangup);
             }
+        }
+        if let Some(inputs) = self.inputs.take()
+            && !inputs.finish()
+        {
+            tracing::warn!(call = %self.name, "the record of inputs has gaps");
         }
         if let Some(recorder) = self.recorder.take()
             && !recorder.finish().complete

@@ -43,9 +43,9 @@ const SHORTEST: usize = 960;
 const ARCS_KEPT: usize = 12_000;
 
 /// Below this probability a hypothesis is `Rejected`. Of the trials of
-/// [`Calibration`](super::confidence::Calibration), 4 % of those outside the grammar are accepted at
-/// it, and of those that were understood rightly 13 % are rejected (phrases 4, yes and no 9, six
-/// spliced digits 33).
+/// [`Calibration`](super::confidence::Calibration), 4 % of those outside the grammar are accepted
+/// at it, and of those that were understood rightly 13 % are rejected (phrases 4, yes and no 9,
+/// six spliced digits 33).
 pub const ACCEPT: f32 = 0.3;
 
 /// Confidence of a partial, of which nothing is known yet.
