@@ -31,7 +31,7 @@ impl Engines {
     /// Opens all, and synthesizes the prompts that are known beforehand.
     pub(super) fn start<'a>(
         settings: &ModelSettings,
-        flows: impl Iterator<Item = &'a Arc<Flow>>,
+        flows: impl Iterator<Item = &'a Arc<Flow>> + Clone,
         own_lines: &[&str],
         threads: &mut Vec<JoinHandle<()>>,
     ) -> Result<Self, ServeError> {
@@ -47,6 +47,9 @@ impl Engines {
         };
         let mut ears: Vec<Box<dyn Recognizer>> = Vec::new();
         let first = PocketSphinx::open(&config)?;
+        for flow in flows.clone() {
+            check_words(&first, flow)?;
+        }
         for _ in 1..settings.recognizers {
             ears.push(Box::new(first.another()?));
         }
@@ -69,6 +72,12 @@ impl Engines {
             silero,
         })
     }
+}
+
+/// A word that the ears cannot know stops the start, not a caller.
+fn check_words(ears: &PocketSphinx, flow: &Flow) -> Result<(), ServeError> {
+    ears.check_words(&flow.vocabulary())
+        .map_err(|unknown| ServeError::UnknownWord { flow: flow.name().to_owned(), unknown })
 }
 
 fn silero(settings: &ModelSettings) -> Result<Option<Arc<SileroWeights>>, ServeError> {

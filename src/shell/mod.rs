@@ -82,6 +82,14 @@ pub enum ServeError {
         /// The name.
         name: String,
     },
+    /// A flow expects a word that the recognizer has no pronunciation for.
+    #[error("flow {flow} expects what cannot be heard: {unknown}")]
+    UnknownWord {
+        /// The flow.
+        flow: String,
+        /// The word, and what to do.
+        unknown: cordboard_models::ears::lexicon::UnknownWord,
+    },
     /// A file of weights cannot be read.
     #[error("weights {path} cannot be read: {source}; run make weights, or set models.vad")]
     Weights {

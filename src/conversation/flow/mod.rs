@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use cordboard_models::speech::{Intent, Phrase, SlotKind};
+use cordboard_models::speech::{Expectation, Intent, Phrase, SlotKind};
 use jiff::civil::DateTime;
 use minijinja::Environment;
 use serde_json::{Map, Value};
@@ -209,6 +209,16 @@ impl Flow {
     #[must_use]
     pub fn tool(&self, name: &str) -> Option<&Arc<Tool>> {
         self.tools.get(name)
+    }
+
+    /// All that callers may say in it, at whichever step, for a recognizer to check its words.
+    #[must_use]
+    pub fn vocabulary(&self) -> Expectation {
+        Expectation {
+            kinds: self.slots.values().map(|slot| slot.kind.clone()).collect(),
+            phrases: self.phrases.iter().cloned().chain(super::phrases::globals()).collect(),
+            open: false,
+        }
     }
 
     /// What it has.
