@@ -158,7 +158,9 @@ impl Floor {
             *last_voice = now;
             *judged = Duration::ZERO;
         }
-        let stop = assistant_yields && !*interrupted && now.since(*began) >= self.settings.barge_in;
+        // The hangover is no voice: a cough that is over stops nothing.
+        let long_enough = voiced && now.since(*began) + FRAME >= self.settings.barge_in;
+        let stop = assistant_yields && !*interrupted && long_enough;
         *interrupted |= stop;
         let stop = stop.then_some(FloorEvent::Interrupting);
         let silence = now.since(*last_voice);

@@ -176,6 +176,15 @@ fn sound_pays_every_debt() {
     assert_eq!(watch.due(MediaTime::from_millis(9_100)), None);
 }
 
+#[test]
+fn a_cough_over_the_assistant_stops_nothing_even_when_its_turn_has_not_ended() {
+    for cough_ms in [100, 120, 140] {
+        let mut room = Room::new(Expectation::default());
+        room.silence(200).hear(cough_ms, 0.9, true).hear(1_000, 0.02, true);
+        assert!(!room.events.iter().any(|(_, event)| *event == FloorEvent::Interrupting));
+    }
+}
+
 proptest! {
     #[test]
     fn turns_begin_before_they_end_and_never_overlap(
