@@ -203,7 +203,10 @@ impl Call {
 
     /// Who owes the next sound, while nobody makes one.
     pub(super) fn debtor(&self) -> Debtor {
-        let owed = !self.asked || self.hearing.is_waiting() || !self.caller.voice.is_idle();
+        let owed = self.phase != Phase::Talking
+            || !self.asked
+            || self.hearing.is_waiting()
+            || !self.caller.voice.is_idle();
         if owed { Debtor::Assistant } else { Debtor::Caller }
     }
 

@@ -125,7 +125,7 @@ impl Call {
         self.phase = Phase::Talking;
         self.caller.sending = true;
         self.caller.fed(now);
-        self.last_voice = now;
+        self.quiet_since = now;
         self.note(now, What::Answered);
         self.conversation.handle_input(now, Talk::Began { local: self.facts.local })?;
         Ok(())

@@ -108,7 +108,7 @@ impl Call {
         self.bridge(false);
         if self.phase == Phase::HandedOver {
             self.phase = Phase::Talking;
-            self.last_voice = now;
+            self.quiet_since = now;
             self.conversation.handle_input(now, Talk::NobodyCame)?;
         }
         Ok(())

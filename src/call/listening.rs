@@ -57,7 +57,7 @@ impl Call {
         began: MediaTime,
         ended: MediaTime,
     ) -> Result<(), CallError> {
-        self.last_voice = ended;
+        self.quiet_since = ended;
         self.unanswered =
             Some(Unanswered { speech_ended: ended, turn_ended: now, recognized: now });
         if self.hearing.is_feeding() {
@@ -159,7 +159,7 @@ impl Call {
         if self.phase != Phase::Talking {
             return Ok(());
         }
-        self.last_voice = now;
+        self.quiet_since = now;
         self.silence.sounding();
         self.interrupt(now, Cut::ByKey)?;
         self.conversation.handle_input(now, Input::Keyed { digit })?;
@@ -168,17 +168,21 @@ impl Call {
 
     /// Looks after the silence of the caller and of the assistant.
     pub(super) fn mind_silence(&mut self, now: MediaTime) -> Result<(), CallError> {
-        let sounding = self.caller.voice.is_sounding() || self.floor.caller_holds();
-        if self.phase != Phase::Talking || sounding {
+        let sounding = self.caller.voice.is_sounding() || self.is_at_rest();
+        if sounding {
+            self.quiet_since = now;
+        }
+        if sounding || self.floor.caller_holds() {
             self.silence.sounding();
             return Ok(());
         }
         let debtor = self.debtor();
-        let since = if self.unanswered.is_some() { self.last_voice } else { now };
-        self.silence.quiet(since, debtor);
+        self.silence.quiet(now, self.quiet_since, debtor);
         let Some(due) = self.silence.due(now) else { return Ok(()) };
-        if matches!(due, Due::Filler(_)) && self.hearing.is_waiting() {
-            // What was said is not known yet: there is nothing to explain, and soon a verdict.
+        let explained = self.hearing.is_waiting() || !self.caller.voice.is_idle();
+        if matches!(due, Due::Filler(_)) && (explained || self.phase != Phase::Talking) {
+            // What was said is not known yet, and soon is; or the answer is on its way.
+            self.silence.defer();
             return Ok(());
         }
         let (Due::Filler(lasting) | Due::Tone(lasting) | Due::Prompting(lasting)) = due;
@@ -189,6 +193,15 @@ impl Call {
             return Ok(());
         }
         self.tell(now, TurnEvent::Silence { owed_by: debtor, lasting })
+    }
+
+    /// Whether no silence is anybody's debt: a human talks, or the caller has us on hold.
+    const fn is_at_rest(&self) -> bool {
+        let talks = match self.phase {
+            Phase::Talking | Phase::HandedOver | Phase::Closing { .. } => true,
+            Phase::Ringing | Phase::Answering | Phase::Parting { .. } | Phase::Over => false,
+        };
+        !talks || self.bridged || self.caller.held
     }
 
     fn tell(&mut self, now: MediaTime, event: TurnEvent) -> Result<(), CallError> {

@@ -158,7 +158,8 @@ pub struct Call {
     asked: bool,
     /// The caller's turn whose answer has not begun to sound.
     unanswered: Option<Unanswered>,
-    last_voice: MediaTime,
+    /// End of the last sound that the caller made, or heard from us.
+    quiet_since: MediaTime,
     bridged: bool,
     recording: Option<MediaTime>,
     tools_pending: u32,
@@ -198,7 +199,7 @@ impl Call {
             expectation: Arc::default(),
             asked: false,
             unanswered: None,
-            last_voice: MediaTime::ZERO,
+            quiet_since: MediaTime::ZERO,
             bridged: false,
             recording: None,
             tools_pending: 0,

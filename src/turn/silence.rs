@@ -56,18 +56,26 @@ impl SilenceWatch {
         self.state = State::Sounding;
     }
 
-    /// Nobody makes a sound; `debtor` has to.
-    pub const fn quiet(&mut self, now: MediaTime, debtor: Debtor) {
+    /// Nobody makes a sound, since then; `debtor` has to. A debt that changes hands in the
+    /// silence begins anew, now.
+    pub const fn quiet(&mut self, now: MediaTime, since: MediaTime, debtor: Debtor) {
         self.state = match (debtor, self.state) {
-            (Debtor::Assistant, State::Sounding | State::Caller { .. }) => {
+            (Debtor::Assistant, State::Sounding) => State::Assistant { since, asked: false },
+            (Debtor::Caller, State::Sounding) => State::Caller { since },
+            (Debtor::Assistant, State::Caller { .. }) => {
                 State::Assistant { since: now, asked: false }
             }
-            (Debtor::Caller, State::Sounding | State::Assistant { .. }) => {
-                State::Caller { since: now }
-            }
+            (Debtor::Caller, State::Assistant { .. }) => State::Caller { since: now },
             (Debtor::Assistant, same @ State::Assistant { .. })
             | (Debtor::Caller, same @ State::Caller { .. }) => same,
         };
+    }
+
+    /// There is nothing to explain yet: the filler is due again at once.
+    pub const fn defer(&mut self) {
+        if let State::Assistant { asked, .. } = &mut self.state {
+            *asked = false;
+        }
     }
 
     /// What is due now, each debt once.

@@ -145,7 +145,7 @@ fn a_waiting_caller_gets_a_word_and_then_a_tone_before_three_seconds() {
     let mut heard = Vec::new();
     for tick in 0..250 {
         let now = MediaTime::from_millis(tick * 20);
-        watch.quiet(now, Debtor::Assistant);
+        watch.quiet(now, now, Debtor::Assistant);
         heard.extend(watch.due(now).map(|due| (now.as_millis(), due)));
     }
     assert!(matches!(heard[0], (1_600, Due::Filler(_))), "{heard:?}");
@@ -160,7 +160,7 @@ fn a_silent_caller_is_asked_again_only_after_the_patience_is_over() {
     let mut asked = Vec::new();
     for tick in 0..1_000 {
         let now = MediaTime::from_millis(tick * 20);
-        watch.quiet(now, Debtor::Caller);
+        watch.quiet(now, now, Debtor::Caller);
         asked.extend(watch.due(now).map(|_| now.as_millis()));
     }
     assert_eq!(asked, [6_000, 12_000, 18_000]);
@@ -169,10 +169,11 @@ fn a_silent_caller_is_asked_again_only_after_the_patience_is_over() {
 #[test]
 fn sound_pays_every_debt() {
     let mut watch = SilenceWatch::new(Duration::from_secs(6));
-    watch.quiet(MediaTime::ZERO, Debtor::Assistant);
+    watch.quiet(MediaTime::ZERO, MediaTime::ZERO, Debtor::Assistant);
     watch.sounding();
     assert_eq!(watch.due(MediaTime::from_millis(9_000)), None);
-    watch.quiet(MediaTime::from_millis(9_000), Debtor::Assistant);
+    let later = MediaTime::from_millis(9_000);
+    watch.quiet(later, later, Debtor::Assistant);
     assert_eq!(watch.due(MediaTime::from_millis(9_100)), None);
 }
 
@@ -183,6 +184,30 @@ fn a_cough_over_the_assistant_stops_nothing_even_when_its_turn_has_not_ended() {
         room.silence(200).hear(cough_ms, 0.9, true).hear(1_000, 0.02, true);
         assert!(!room.events.iter().any(|(_, event)| *event == FloorEvent::Interrupting));
     }
+}
+
+#[test]
+fn a_deferred_filler_is_due_as_soon_as_there_is_something_to_explain() {
+    let mut watch = SilenceWatch::new(Duration::from_secs(6));
+    watch.quiet(MediaTime::ZERO, MediaTime::ZERO, Debtor::Assistant);
+    for ms in [1_600, 1_800, 2_000] {
+        let due = watch.due(MediaTime::from_millis(ms));
+        assert!(matches!(due, Some(Due::Filler(_))));
+        watch.defer();
+    }
+    assert!(matches!(watch.due(MediaTime::from_millis(2_020)), Some(Due::Filler(_))));
+    assert_eq!(watch.due(MediaTime::from_millis(2_040)), None);
+}
+
+#[test]
+fn a_debt_that_changes_hands_begins_anew() {
+    let mut watch = SilenceWatch::new(Duration::from_secs(6));
+    watch.quiet(MediaTime::ZERO, MediaTime::ZERO, Debtor::Caller);
+    let later = MediaTime::from_millis(5_000);
+    watch.quiet(later, MediaTime::ZERO, Debtor::Assistant);
+    assert_eq!(watch.due(later), None);
+    let overdue = later + Duration::from_millis(1_600);
+    assert!(matches!(watch.due(overdue), Some(Due::Filler(_))));
 }
 
 proptest! {
