@@ -23,7 +23,8 @@ impl Call {
         loop {
             match self.conversation.poll_output() {
                 Talk::Move(wanted) => self.make(now, wanted)?,
-                Talk::Note(what) => self.note(now, what),
+                Talk::Note(what) if self.is_to_be_noted(&what) => self.note(now, what),
+                Talk::Note(_) => {}
                 Talk::Wait(deadline) => {
                     self.conversation_deadline = deadline;
                     return Ok(moved);
@@ -33,7 +34,16 @@ impl Call {
         }
     }
 
+    /// The conversation is not told that the caller is gone, or is being said goodbye to: a tool
+    /// that answers then would make it go on. What the tool did is entered; nothing new is begun.
+    const fn is_to_be_noted(&self, what: &What) -> bool {
+        matches!(self.phase, Phase::Talking) || matches!(what, What::ToolAnswered { .. })
+    }
+
     fn make(&mut self, now: MediaTime, wanted: Move) -> Result<(), CallError> {
+        if self.phase != Phase::Talking {
+            return Ok(());
+        }
         match wanted {
             Move::Say(prompt) => self.say_prompt(&prompt),
             Move::Ask(prompt, expectation) => {
@@ -55,9 +65,9 @@ impl Call {
                 return self.begin_handover(now, trigger, reason, queue);
             }
             Move::Hangup => {
-                if !matches!(self.phase, Phase::Parting { .. } | Phase::Over) {
-                    self.phase = Phase::Closing { by: now + CLOSING_MAX };
-                }
+                self.ending.gave_up = true;
+                self.stop_listening();
+                self.phase = Phase::Closing { by: now + CLOSING_MAX };
             }
         }
         Ok(())

@@ -19,6 +19,8 @@ pub(super) struct Ending {
     pub(super) handed_over: bool,
     /// Whether the caller has neither spoken nor keyed.
     pub(super) never_spoke: bool,
+    /// Whether the conversation has ended the call.
+    pub(super) gave_up: bool,
     /// The line that announces the hand-over.
     pub(super) announcing: Option<u32>,
     /// The line that the agent alone hears, and the escalation's number of it.
@@ -31,6 +33,8 @@ pub(super) struct Ending {
     asked_media: bool,
     /// Why it ends, once it does.
     cause: Option<String>,
+    /// What had come of it when the caller's leg ended.
+    outcome: Option<Outcome>,
     /// Where the fault is ours or the network's.
     failed: bool,
 }
@@ -40,12 +44,14 @@ impl Default for Ending {
         Self {
             handed_over: false,
             never_spoke: true,
+            gave_up: false,
             announcing: None,
             telling: None,
             requests: 0,
             tone_until_idle: false,
             asked_media: false,
             cause: None,
+            outcome: None,
             failed: false,
         }
     }
@@ -58,8 +64,12 @@ impl Call {
         now: MediaTime,
         event: &LegEvent<'_>,
     ) -> Result<(), CallError> {
-        match *event {
-            LegEvent::Packet(ref packet) => self.caller.insert(now, packet),
+        if matches!(self.phase, Phase::Parting { .. } | Phase::Over) {
+            // It crossed our hang-up, or the far end's own.
+            return Ok(());
+        }
+        match event {
+            LegEvent::Packet(packet) => self.caller.insert(now, &packet),
             LegEvent::Passed { sequence } => self.caller.pass(now, sequence),
             LegEvent::Digit { digit, duration_ms } => self.keyed(now, digit, duration_ms)?,
             LegEvent::Offered => self.offered(),
@@ -151,9 +161,6 @@ impl Call {
     }
 
     fn caller_left(&mut self, now: MediaTime, cause: EndCause) -> Result<(), CallError> {
-        if matches!(self.phase, Phase::Parting { .. } | Phase::Over) {
-            return Ok(());
-        }
         self.ending.failed |= matches!(cause, EndCause::NoAck | EndCause::Lost);
         self.caller_gone(now, &cause.words())
     }
@@ -167,11 +174,11 @@ impl Call {
     fn caller_gone(&mut self, now: MediaTime, cause: &str) -> Result<(), CallError> {
         self.ending.cause.get_or_insert_with(|| cause.to_owned());
         self.caller.sending = false;
-        self.floor.clear();
-        self.hearing.clear(&mut self.out);
+        self.stop_listening();
         self.cut(now, Cut::All);
         self.caller.voice.end_music(now);
         self.settle_voices(now)?;
+        self.ending.outcome = Some(self.outcome());
         self.phase = Phase::Parting { by: now + PARTING_MAX };
         self.part(now, LegRole::Caller, cause, self.caller.media());
         self.escalate(now, Escalating::CallerLeft)
@@ -228,6 +235,7 @@ impl Call {
     pub(super) fn stop(&mut self, now: MediaTime) {
         match self.phase {
             Phase::Talking => {
+                self.stop_listening();
                 self.cut(now, Cut::All);
                 self.say_own(LegRole::Caller, STOPPING, Interruptible::No);
                 self.phase = Phase::Closing { by: now + Duration::from_secs(8) };
@@ -241,36 +249,50 @@ impl Call {
         self.ending.cause.get_or_insert_with(|| "shutdown".to_owned());
     }
 
-    /// Ends what is ready to end.
-    pub(super) fn settle_ending(&mut self, now: MediaTime) -> Result<(), CallError> {
+    /// Ends what has been played to its end; whether anything was.
+    pub(super) fn settle_closing(&mut self, now: MediaTime) -> Result<bool, CallError> {
         if self.ending.tone_until_idle && !self.caller.voice.is_sounding() {
             self.ending.tone_until_idle = false;
             self.escalate(now, Escalating::ToneEnded)?;
+            return Ok(true);
         }
         if let Phase::Closing { by } = self.phase
             && (now >= by || !self.caller.voice.is_sounding() && self.caller.voice.is_idle())
         {
             self.hang_up(now, "goodbye")?;
+            return Ok(true);
         }
+        Ok(false)
+    }
+
+    /// Ends the call once the caller is gone and nobody has to be told or heard any more.
+    pub(super) fn settle_parting(&mut self, now: MediaTime) -> Result<(), CallError> {
         if let Phase::Parting { by } = self.phase {
             let done = self.agent.is_none() && self.tools_pending == 0;
             if done || now >= by {
-                self.finish(now);
+                self.finish(now)?;
             }
         }
         Ok(())
     }
 
-    fn finish(&mut self, now: MediaTime) {
-        self.drop_agent(now, "the call is over");
+    fn finish(&mut self, now: MediaTime) -> Result<(), CallError> {
+        if self.agent.is_some() {
+            // There is no time left to tell the agent; the desk must know all the same.
+            self.drop_agent(now, "the call is over");
+            self.escalate(now, Escalating::AgentLeft { dial: self.dial })?;
+            self.settle_escalation(now)?;
+        }
         if let Some(began) = self.recording.take() {
             let length_ms = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX);
             self.note(now, What::RecordingEnded { length_ms, complete: true });
         }
-        let outcome = if self.ending.failed { Outcome::Failed } else { self.outcome() };
+        let reached = self.ending.outcome.unwrap_or_else(|| self.outcome());
+        let outcome = if self.ending.failed { Outcome::Failed } else { reached };
         let cause = self.ending.cause.take().unwrap_or_default();
         self.note(now, What::Ended { outcome, cause });
         self.phase = Phase::Over;
+        Ok(())
     }
 }
 

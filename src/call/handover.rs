@@ -22,8 +22,7 @@ impl Call {
     ) -> Result<(), CallError> {
         self.phase = Phase::HandedOver;
         self.asked = false;
-        self.floor.clear();
-        self.hearing.clear(&mut self.out);
+        self.stop_listening();
         let case = self.conversation.case();
         let transcript = self.journal.lines();
         let rules = self.settings.queues.get(&queue).cloned().unwrap_or_default();

@@ -79,6 +79,12 @@ impl Call {
         Ok(())
     }
 
+    /// Takes the floor from the caller and forgets what was being listened to.
+    pub(super) fn stop_listening(&mut self) {
+        self.floor.clear();
+        self.hearing.clear(&mut self.out);
+    }
+
     /// Takes a recognizer's word.
     pub(super) fn recognized(
         &mut self,

@@ -298,12 +298,13 @@ impl Call {
         loop {
             let moved = self.settle_voices(now)?
                 | self.settle_conversation(now)?
-                | self.settle_escalation(now)?;
+                | self.settle_escalation(now)?
+                | self.settle_closing(now)?;
             if !moved {
                 break;
             }
         }
-        self.settle_ending(now)
+        self.settle_parting(now)
     }
 
     fn note(&mut self, now: MediaTime, what: What) {
@@ -341,7 +342,7 @@ impl Call {
             Outcome::MessageTaken
         } else if !case.resolved.is_empty() {
             Outcome::Resolved
-        } else if self.ending.never_spoke {
+        } else if self.ending.never_spoke && self.ending.gave_up {
             Outcome::NoInput
         } else {
             Outcome::Abandoned
