@@ -126,14 +126,23 @@ impl Call {
         job: JobId,
         why: String,
     ) -> Result<(), CallError> {
-        let spoken = self.caller.voice.refused(job)
-            || self.agent.as_mut().is_some_and(|agent| agent.voice.refused(job));
-        if spoken {
-            self.note(now, What::EngineFailed { role: "synthesizer".to_owned(), why });
-            self.caller.voice.tone(self.settings.tones.sorry.clone());
-            return Ok(());
+        let legs = [Some(&mut self.caller), self.agent.as_mut()];
+        let leg = legs.into_iter().flatten().find_map(|leg| leg.voice.refused(job).then_some(leg));
+        let Some(leg) = leg else { return self.unheard(now, job, why) };
+        leg.voice.tone(self.settings.tones.sorry.clone());
+        self.note(now, What::EngineFailed { role: "synthesizer".to_owned(), why });
+        Ok(())
+    }
+
+    /// Gives up lines whose sound should have come by now.
+    pub(super) fn unspoken(&mut self, now: MediaTime) -> Result<(), CallError> {
+        let caller = self.caller.voice.overdue(now);
+        let agent = self.agent.as_mut().and_then(|agent| agent.voice.overdue(now));
+        for job in [caller, agent].into_iter().flatten() {
+            self.out.push_back(Output::Cancel(job));
+            self.refused(now, job, "no sound in time".to_owned())?;
         }
-        self.unheard(now, job, why)
+        Ok(())
     }
 
     /// Drains the voices; whether anything happened.

@@ -214,7 +214,8 @@ impl Call {
                 self.ending.failed = !self.ending.handed_over;
                 return self.hang_up(now, "no media");
             }
-            let ask = starved >= self.settings.no_media_ask;
+            // Who waits in a queue is played music, which a question would end.
+            let ask = starved >= self.settings.no_media_ask && self.phase == Phase::Talking;
             if ask && !self.ending.asked_media {
                 self.say_own(LegRole::Caller, STILL_THERE, Interruptible::Yes);
             }

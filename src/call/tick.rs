@@ -20,6 +20,7 @@ impl Call {
             self.escalate(now, Escalating::Timeout)?;
         }
         self.overdue(now)?;
+        self.unspoken(now)?;
         self.mind_silence(now)?;
         self.mind_media(now)
     }

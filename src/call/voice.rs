@@ -17,6 +17,8 @@ use crate::conversation::{Heard, Interruptible};
 /// How far off the boundary of what was heard may be: half of the 60 ms that the far end is taken
 /// to buffer where nobody tells, and a frame.
 const UNCERTAINTY: Duration = Duration::from_millis(50);
+/// A line whose sound has not come by then does not come: what waits behind it is not held up.
+const SOUND_WITHIN: Duration = Duration::from_secs(5);
 /// Silence after each prompt.
 const GAP_AFTER: Duration = Duration::from_millis(180);
 
@@ -75,6 +77,8 @@ pub(super) struct Voice {
     lines: VecDeque<Queued>,
     events: VecDeque<VoiceEvent>,
     next_clip: u32,
+    /// Since when the next line has had its turn and no sound.
+    stalled: Option<MediaTime>,
     /// Whether music is the last thing queued.
     music: bool,
 }
@@ -88,6 +92,7 @@ impl Voice {
             lines: VecDeque::new(),
             events: VecDeque::new(),
             next_clip: 1,
+            stalled: None,
             music: false,
         }
     }
@@ -133,6 +138,20 @@ impl Voice {
         self.give_to_playout();
         self.retire();
         true
+    }
+
+    /// The job of the line that has had its turn for too long, and no sound.
+    pub(super) fn overdue(&mut self, now: MediaTime) -> Option<JobId> {
+        let stalled = |queued: &&Queued| !queued.complete && queued.playing.is_empty();
+        let Some(job) = self.lines.front().filter(stalled).map(|queued| queued.job) else {
+            self.stalled = None;
+            return None;
+        };
+        let since = *self.stalled.get_or_insert(now);
+        (now.since(since) >= SOUND_WITHIN).then(|| {
+            self.stalled = None;
+            job
+        })
     }
 
     /// Plays sound that is no speech, looped until `silence` is called.
