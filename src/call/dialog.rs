@@ -16,6 +16,9 @@ use crate::timeline::{Debtor, LegRole, What};
 /// How long what is queued may take before we hang up all the same.
 const CLOSING_MAX: Duration = Duration::from_secs(30);
 
+/// The conversation counts its prompts from 1, and begins with the disclosure.
+const FIRST_PROMPT: u32 = 1;
+
 impl Call {
     /// Drains the conversation; whether it did anything.
     pub(super) fn settle_conversation(&mut self, now: MediaTime) -> Result<bool, CallError> {
@@ -201,7 +204,9 @@ impl Call {
             uncertainty_ms: u32::try_from(uncertainty.as_millis()).unwrap_or(u32::MAX),
         };
         self.note(now, what);
-        self.begin_recording(now);
+        if id == FIRST_PROMPT && heard.unsaid.is_empty() {
+            self.begin_recording(now);
+        }
         if id < OWN_LINES_FROM {
             let prompt = PromptId(id);
             self.conversation.handle_input(now, Input::PromptEnded { prompt, heard })?;
@@ -229,7 +234,8 @@ impl Call {
         if owed { Debtor::Assistant } else { Debtor::Caller }
     }
 
-    /// The recording begins when the first thing said, which announces it, has been said.
+    /// The recording begins when the first thing said, which announces it, has been heard whole;
+    /// where it was not, nothing is recorded.
     fn begin_recording(&mut self, now: MediaTime) {
         if self.settings.record && self.recording.is_none() && self.facts.flow.announces_recording()
         {
