@@ -1,0 +1,25 @@
+//! Whole calls in virtual time: a caller's phone, an office of agents, ears and voice by script,
+//! and the call between them. What is asserted is the timeline and the sound that was sent.
+
+#[path = "call/faults.rs"]
+mod faults;
+#[path = "call/handovers.rs"]
+mod handovers;
+#[path = "call/handset.rs"]
+mod handset;
+#[path = "call/leaving.rs"]
+mod leaving;
+#[path = "call/office.rs"]
+mod office;
+#[path = "call/properties.rs"]
+mod properties;
+#[path = "call/recording.rs"]
+mod recording;
+#[path = "call/services.rs"]
+mod services;
+#[path = "call/silences.rs"]
+mod silences;
+#[path = "call/talks.rs"]
+mod talks;
+#[path = "call/world.rs"]
+mod world;

@@ -1,0 +1,188 @@
+//! What the shell does for a call: gives it what comes, and carries out what it wants.
+
+use std::time::Duration;
+
+use cordboard::call::{Effect, Input, Job, JobId, LegCommand, Output};
+use cordboard::replay::record;
+use cordboard::timeline::LegRole;
+use cordboard_audio::level::rms;
+use cordboard_models::scripted::ScriptedSynthesizer;
+use cordboard_models::speech::{SpeechRequest, Synthesizer};
+
+use super::{AgentLine, Due, World};
+use crate::services::{Ears, Mouth, ToolLine};
+
+impl World {
+    pub(super) fn take(&mut self, input: Input<'_>) {
+        let (kind, bytes) = record::encode(&input);
+        self.tape.push((self.now, kind, bytes));
+        let taken = self.call.handle_input(self.now, input);
+        taken.unwrap_or_else(|error| panic!("{error}\n{}", self.story()));
+        self.drain();
+    }
+
+    pub(super) fn drain(&mut self) {
+        loop {
+            match self.call.poll_output() {
+                Output::Wait(_) => return,
+                Output::Over => {
+                    self.over.get_or_insert(self.now);
+                    return;
+                }
+                output => {
+                    assert!(self.over.is_none(), "{output:?} after the end");
+                    self.carry_out(output);
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Leg(LegRole::Caller, command) => self.caller_command(command),
+            Output::Leg(LegRole::Agent, command) => self.agent_command(command),
+            Output::Listen(frame) => {
+                let probability = if rms(frame.samples()) > 0.02 { 1.0 } else { 0.0 };
+                self.at_once.push_back(Input::Voice { probability });
+            }
+            Output::Judge(_) => self.at_once.push_back(Input::Judged { probability: 0.0 }),
+            Output::Work(job) => self.work(job),
+            Output::Feed(job, _) => self.feed(job),
+            Output::Finish(job) => self.finish(job),
+            Output::Cancel(job) => {
+                self.fed.remove(&job);
+            }
+            Output::Effect(effect) => self.effect(effect),
+            Output::Entry(entry) => self.enter(entry),
+            Output::Record(tick) => self.recorded.push(tick),
+            Output::Wait(_) | Output::Over => {}
+        }
+    }
+
+    fn caller_command(&mut self, command: LegCommand) {
+        assert!(!self.caller_gone, "{command:?} to a caller who is gone\n{}", self.story());
+        match command {
+            LegCommand::Answer => self.answered = true,
+            LegCommand::Send(frame) => self.caller.hear(&frame),
+            LegCommand::SendDigit { digit, .. } => self.caller.digits.push(digit),
+            LegCommand::Hangup => {
+                self.caller_gone = true;
+                self.hung_up = Some(self.now);
+            }
+            LegCommand::Dial(plan) => panic!("{plan:?}: nobody calls out here"),
+        }
+    }
+
+    fn agent_command(&mut self, command: LegCommand) {
+        if let LegCommand::Dial(plan) = command {
+            assert!(self.agent_line.is_none(), "two agents at once");
+            self.dials += 1;
+            let dial = self.dials;
+            for (after_ms, event) in self.office.rung(&plan.uri).events() {
+                self.later(after_ms, Due::Agent(dial, event));
+            }
+            let (uri, headers) = (plan.uri, plan.headers);
+            self.agent_line = Some(AgentLine { dial, answered: false, uri, headers });
+            return;
+        }
+        let Some(line) = &self.agent_line else {
+            panic!("{command:?} to nobody\n{}", self.story());
+        };
+        match command {
+            LegCommand::Send(frame) => {
+                assert!(line.answered, "sound is sent to a phone that rings");
+                // The phone that was picked up in this tick begins with the next.
+                if self.agent.ticks.last().is_some_and(|tick| tick.at == self.now) {
+                    self.agent.hear(&frame);
+                }
+            }
+            LegCommand::SendDigit { digit, .. } => self.agent.digits.push(digit),
+            LegCommand::Hangup => self.agent_line = None,
+            LegCommand::Answer | LegCommand::Dial(_) => panic!("{command:?} to an agent"),
+        }
+    }
+
+    fn work(&mut self, job: Job) {
+        match job {
+            Job::Recognize { job, .. } => match self.ears {
+                Ears::Full => {
+                    let why = "no ears are free".to_owned();
+                    self.at_once.push_back(Input::Refused { job, why });
+                }
+                Ears::Answer { .. } | Ears::GiveUp { .. } | Ears::Dead => {
+                    self.fed.insert(job, 0);
+                }
+            },
+            Job::Speak { job, request } => {
+                let refused = Input::Refused { job, why: "the voices are busy".to_owned() };
+                match self.mouth {
+                    Mouth::Refuse { after_ms } => self.later(after_ms, Due::Input(refused)),
+                    Mouth::RefuseOnly { what } if request.text.contains(what) => {
+                        self.at_once.push_back(refused);
+                    }
+                    Mouth::Dead => {}
+                    Mouth::Speak { after_ms } => self.speak_later(after_ms, job, &request),
+                    Mouth::RefuseOnly { .. } => self.speak_later(120, job, &request),
+                }
+            }
+            Job::Rank(request) => {
+                let ranked = Input::Ranked { request: request.id, ranked: vec![] };
+                self.later(400, Due::Input(ranked));
+            }
+        }
+    }
+
+    fn speak_later(&mut self, after_ms: u64, job: JobId, request: &SpeechRequest) {
+        let speech = ScriptedSynthesizer.speak(request).expect("it speaks whatever there is");
+        self.later(after_ms, Due::Input(Input::Spoken { job, speech, last: true }));
+    }
+
+    fn feed(&mut self, job: JobId) {
+        let Some(fed) = self.fed.get_mut(&job) else { return };
+        *fed += 1;
+        if let (30, Some(hypothesis)) = (*fed, self.script.partial()) {
+            self.at_once.push_back(Input::Recognized { job, hypothesis });
+        }
+    }
+
+    fn finish(&mut self, job: JobId) {
+        self.fed.remove(&job).expect("what is finished was begun");
+        match self.ears {
+            Ears::Answer { after_ms } => {
+                let hypothesis = self.script.verdict();
+                self.later(after_ms, Due::Input(Input::Recognized { job, hypothesis }));
+            }
+            Ears::GiveUp { after_ms } => {
+                let why = "the model gave up".to_owned();
+                self.later(after_ms, Due::Input(Input::Refused { job, why }));
+            }
+            Ears::Full | Ears::Dead => {}
+        }
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        let answers = match effect {
+            Effect::Invoke(invocation) => {
+                self.pending += 1;
+                let line = self.tools.pop_front().unwrap_or_else(|| ToolLine::found(300));
+                let answer =
+                    Input::ToolAnswered { invocation: invocation.id, outcome: line.outcome };
+                if let Some(after_ms) = line.after_ms {
+                    self.later(after_ms, Due::Input(answer));
+                }
+                self.invocations.push(invocation);
+                vec![]
+            }
+            Effect::Enqueue { queue, packet } => self.office.enqueue(self.now, queue, packet),
+            Effect::Withdraw => self.office.withdraw(self.now),
+            Effect::Report(report) => self.office.report(self.now, report),
+        };
+        self.at_once.extend(answers);
+    }
+
+    fn later(&mut self, after_ms: u64, due: Due) {
+        self.next += 1;
+        let at = self.now + Duration::from_millis(after_ms.max(1));
+        self.agenda.insert((at, self.next), due);
+    }
+}

@@ -1,0 +1,106 @@
+//! Ears, voice and tools by script: what each answers, after how long, or that it does not.
+
+use std::collections::VecDeque;
+
+use cordboard::conversation::ToolOutcome;
+use cordboard::timeline::ToolVerdict;
+use cordboard_models::speech::{Hypothesis, HypothesisKind, Word};
+use serde_json::{Value, json};
+
+/// How a recognizer behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ears {
+    /// Gives the next line of the script so long after the end of the speech.
+    Answer { after_ms: u64 },
+    /// No session is free.
+    Full,
+    /// Gives up so long after the end of the speech.
+    GiveUp { after_ms: u64 },
+    /// Says nothing, ever.
+    Dead,
+}
+
+/// How a synthesizer behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Mouth {
+    /// Speaks after so long.
+    Speak { after_ms: u64 },
+    /// Refuses after so long.
+    Refuse { after_ms: u64 },
+    /// Speaks, but refuses what contains this.
+    RefuseOnly { what: &'static str },
+    /// Says nothing, ever.
+    Dead,
+}
+
+/// How a tool answers.
+#[derive(Clone, Debug)]
+pub(crate) struct ToolLine {
+    /// After how long; none for never.
+    pub(crate) after_ms: Option<u64>,
+    pub(crate) outcome: ToolOutcome,
+}
+
+impl ToolLine {
+    /// The order is out for delivery.
+    pub(crate) fn found(after_ms: u64) -> Self {
+        let result = json!({
+            "order_number": "123456",
+            "status": "out_for_delivery",
+            "expected": "six this evening",
+        });
+        Self::of(after_ms, ToolVerdict::Done, result)
+    }
+
+    pub(crate) fn fails(after_ms: u64) -> Self {
+        Self::of(after_ms, ToolVerdict::Unreachable, Value::Null)
+    }
+
+    pub(crate) fn never() -> Self {
+        Self { after_ms: None, ..Self::fails(0) }
+    }
+
+    fn of(after_ms: u64, verdict: ToolVerdict, result: Value) -> Self {
+        let outcome = ToolOutcome { verdict, result, took_ms: after_ms };
+        Self { after_ms: Some(after_ms), outcome }
+    }
+}
+
+/// What the recognizer will give, utterance by utterance.
+#[derive(Debug, Default)]
+pub(crate) struct Script(VecDeque<(String, f32)>);
+
+impl Script {
+    pub(crate) fn push(&mut self, text: &str, confidence: f32) {
+        self.0.push_back((text.to_owned(), confidence));
+    }
+
+    /// The verdict on the utterance that has ended; nothing was understood where none is left.
+    pub(crate) fn verdict(&mut self) -> Hypothesis {
+        let (text, confidence) = self.0.pop_front().unwrap_or_default();
+        let kind = match text.is_empty() {
+            true => HypothesisKind::Rejected,
+            false => HypothesisKind::Final,
+        };
+        hypothesis(&text, confidence, kind)
+    }
+
+    /// What is guessed while the caller still speaks.
+    pub(crate) fn partial(&self) -> Option<Hypothesis> {
+        let (text, confidence) = self.0.front()?;
+        let first = text.split(' ').next().unwrap_or_default();
+        Some(hypothesis(first, *confidence, HypothesisKind::Partial))
+    }
+}
+
+fn hypothesis(text: &str, confidence: f32, kind: HypothesisKind) -> Hypothesis {
+    let ms = |n: usize| std::time::Duration::from_millis(200 * n as u64);
+    let word = |(n, text): (usize, &str)| Word {
+        text: text.to_owned(),
+        begin: ms(n),
+        end: ms(n + 1),
+        confidence,
+    };
+    let words: Vec<Word> = text.split_whitespace().enumerate().map(word).collect();
+    Hypothesis { text: text.to_owned(), stable_words: words.len(), words, confidence, kind }
+}
