@@ -1,0 +1,46 @@
+//! Callers who do not go on: no ACK, no media.
+
+use serde_json::Value;
+
+use crate::support::{Service, Sipp, has};
+
+fn asked(entry: &Value) -> bool {
+    entry["text"].as_str().is_some_and(|it| it.starts_with("I can't hear anything"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_never_acknowledged_ends() {
+    if !has("sipp", "sip-tester") {
+        return;
+    }
+    let service = Service::start("[sip]\nno_ack_s = 2");
+    let before = service.udp_ports();
+    let sipp = Sipp::scenario(service.udp, "parcel", "no_ack", &[]);
+    sipp.with(&["-key", "caller", "mute"]).run().await;
+    let call = service.api.ended_call_of("mute").await;
+    assert_eq!((&call["outcome"], &call["cause"]), (&"failed".into(), &"no ack".into()), "{call}");
+    let ended = service.api.entry(call["id"].as_str().unwrap(), |it| it["what"] == "ended").await;
+    let at_ms = ended["at_ms"].as_u64().unwrap();
+    assert!((1_900..4_000).contains(&at_ms), "{at_ms}");
+    service.api.until_live(0).await;
+    assert_eq!(service.udp_ports(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_without_media_is_asked_about_and_then_ended() {
+    if !has("sipp", "sip-tester") {
+        return;
+    }
+    let service = Service::start("[sip]\nno_media_ask_s = 1\nno_media_end_s = 5");
+    let sipp = Sipp::scenario(service.udp, "short", "no_media", &[]);
+    sipp.with(&["-key", "caller", "silent"]).run().await;
+    let call = service.api.ended_call_of("silent").await;
+    assert_eq!(call["cause"], "no media", "{call}");
+    let timeline = service.api.timeline(call["id"].as_str().unwrap()).await;
+    let questions: Vec<_> = timeline.iter().filter(|entry| asked(entry)).collect();
+    assert_eq!(questions.len(), 1, "{timeline:#?}");
+    let at_ms = |entry: &Value| entry["at_ms"].as_u64().unwrap();
+    assert!((1_000..4_500).contains(&at_ms(questions[0])), "{}", questions[0]);
+    let end = at_ms(timeline.last().unwrap());
+    assert!((5_000..7_000).contains(&end), "{end}");
+}

@@ -1,0 +1,15 @@
+//! Cordboard from outside: the binary as a process of its own, rung by real peers.
+//!
+//! The peers are SIPp and baresip (Debian), scripted phones, raw datagrams, and a caller of ours
+//! from `../shared`. Whatever is not installed is told in one line and passed over. Every wait has
+//! a deadline and waits for the event itself.
+
+mod agent_phone;
+mod calls;
+mod garbage;
+mod impatience;
+mod refusals;
+mod ringer;
+mod signals;
+mod start;
+mod support;

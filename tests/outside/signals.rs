@@ -1,0 +1,130 @@
+//! The end of the process: killed in the middle of a call, and asked to stop.
+
+use std::time::Duration;
+
+use cordboard::clock;
+use cordboard::replay::{Act, Phone, Script, Step, When};
+
+use crate::support::{PATIENCE, Service, Sipp, has, pass};
+
+async fn phone() -> Phone {
+    Phone::bind("127.0.0.1:0".parse().unwrap(), 30_000..=30_999).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_service_has_the_timeline_up_to_the_last_second() {
+    let mut service = Service::start("");
+    let phone = phone().await;
+    let keys = (1..200).map(|number| Step {
+        when: When::Answered(Duration::from_millis(300 * number)),
+        act: Act::Key("#".to_owned()),
+    });
+    let uri = service.uri("parcel");
+    let mut talk = Box::pin(phone.ring(&uri, Script::new(keys), PATIENCE));
+    let middle = async {
+        let call = service.api.call_of("caller").await;
+        let id = call["id"].as_str().unwrap().to_owned();
+        service.api.entry(&id, |entry| entry["what"] == "keyed").await;
+        pass(Duration::from_secs(3)).await;
+        (id.clone(), service.api.timeline(&id).await)
+    };
+    let (id, seen) = tokio::select! {
+        played = &mut talk => panic!("the call ended early: {played:?}"),
+        seen = middle => seen,
+    };
+    service.kill();
+    let killed_ms = clock::wall_unix_ms();
+    drop(talk);
+
+    let folder = service.folder();
+    drop(service);
+    let service = Service::start_in(folder, "");
+    let call = service.api.ended_call_of("caller").await;
+    assert_eq!(call["id"], id);
+    assert_eq!(call["outcome"], "broken_off", "{call}");
+    let kept = service.api.timeline(&id).await;
+    assert_eq!(kept[..seen.len()], seen, "nothing that was seen is lost");
+    assert_eq!(kept[0]["what"], "rang");
+    let rang_ms = kept[0]["wall_unix_ms"].as_u64().unwrap();
+    let keyed = kept.iter().rev().find(|entry| entry["what"] == "keyed").unwrap();
+    let lost_ms = killed_ms - (rang_ms + keyed["at_ms"].as_u64().unwrap());
+    eprintln!("killed {lost_ms} ms after the last key of its timeline");
+    // Keys come every 300 ms.
+    assert!(lost_ms < 1_300, "{lost_ms}");
+    assert_eq!(service.api.get("/healthz").await["broken_off"], 1);
+    assert_eq!(service.api.calls_live().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_lets_the_present_call_finish_and_refuses_new_ones() {
+    if !has("sipp", "sip-tester") {
+        return;
+    }
+    let mut service = Service::start("");
+    let phone = phone().await;
+    let uri = service.uri("parcel");
+    let talk = phone.ring(
+        &uri,
+        Script::new([
+            Step { when: When::Answered(Duration::from_secs(3)), act: Act::Key("5".to_owned()) },
+            Step { when: When::Answered(Duration::from_secs(9)), act: Act::HangUp },
+        ]),
+        PATIENCE,
+    );
+    let meanwhile = async {
+        service.api.until_live(1).await;
+        service.signal("TERM");
+        // Until the signal has arrived a call may still come in.
+        let call = service.api.call_of("caller").await;
+        let id = call["id"].as_str().unwrap().to_owned();
+        service.api.entry(&id, |entry| entry["what"] == "keyed").await;
+        let sipp = Sipp::scenario(service.udp, "parcel", "full", &[]);
+        sipp.with(&["-key", "caller", "late"]).run().await;
+        id
+    };
+    let (played, id) = tokio::join!(talk, meanwhile);
+    let played = played.unwrap();
+    assert!(!played.ended_by_far, "the call was left to its end");
+    assert!(played.far.len() > 8 * 8_000);
+    let status = service.exit().await;
+    assert_eq!(status.code(), Some(0), "{status}");
+
+    let folder = service.folder();
+    drop(service);
+    let service = Service::start_in(folder, "");
+    let call = service.api.ended_call_of("caller").await;
+    assert_eq!((&call["id"], &call["cause"]), (&id.into(), &"bye".into()), "{call}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_outlasts_the_drain_time_is_told_goodbye() {
+    let mut service = Service::start("[shutdown]\ndrain_s = 1");
+    let phone = phone().await;
+    let uri = service.uri("parcel");
+    let talk = phone.ring(&uri, Script::default(), PATIENCE);
+    let stop = async {
+        let call = service.api.call_of("caller").await;
+        let id = call["id"].as_str().unwrap().to_owned();
+        service.api.entry(&id, |entry| entry["what"] == "prompt_began").await;
+        service.signal("TERM");
+        id
+    };
+    let (played, id) = tokio::join!(talk, stop);
+    assert!(played.unwrap().ended_by_far);
+    assert_eq!(service.exit().await.code(), Some(0));
+
+    let folder = service.folder();
+    drop(service);
+    let service = Service::start_in(folder, "");
+    let goodbye = service
+        .api
+        .entry(&id, |entry| {
+            entry["text"].as_str().is_some_and(|it| it.contains("I have to end this call now"))
+        })
+        .await;
+    let whole = service
+        .api
+        .entry(&id, |entry| entry["what"] == "prompt_ended" && entry["prompt"] == goodbye["prompt"])
+        .await;
+    assert_eq!(whole["unsaid"], "", "{whole}");
+}

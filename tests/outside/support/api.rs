@@ -1,0 +1,80 @@
+//! The HTTP side, as an asker sees it.
+
+use std::net::SocketAddr;
+
+use reqwest::Client;
+use serde_json::Value;
+
+use super::until;
+
+/// Asks a service.
+#[derive(Clone, Debug)]
+pub(crate) struct Api {
+    client: Client,
+    base: String,
+}
+
+impl Api {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self { client: Client::new(), base: format!("http://{address}") }
+    }
+
+    /// What is at an address; nothing while it cannot be had.
+    pub(crate) async fn try_get(&self, path: &str) -> Option<Value> {
+        let answer = self.client.get(format!("{}{path}", self.base)).send().await.ok()?;
+        answer.error_for_status().ok()?.json().await.ok()
+    }
+
+    /// What is at an address, as soon as it is there.
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        until(path, async || self.try_get(path).await).await
+    }
+
+    pub(crate) async fn calls_live(&self) -> u64 {
+        self.get("/healthz").await["calls_live"].as_u64().expect("a number")
+    }
+
+    /// Waits until so many calls are up.
+    pub(crate) async fn until_live(&self, calls: u64) {
+        until(&format!("{calls} calls"), async || (self.calls_live().await == calls).then_some(()))
+            .await;
+    }
+
+    /// The newest call of a caller, by the user part of the address.
+    pub(crate) async fn call_of(&self, caller: &str) -> Value {
+        let from = format!("sip:{caller}@");
+        until(&format!("a call of {caller}"), async || {
+            let page = self.try_get("/v1/calls?limit=200").await?;
+            let calls = page["calls"].as_array()?.clone();
+            calls.into_iter().find(|call| text(call, "from").contains(&from))
+        })
+        .await
+    }
+
+    /// The newest call of a caller, once it is over.
+    pub(crate) async fn ended_call_of(&self, caller: &str) -> Value {
+        let id = text(&self.call_of(caller).await, "id").to_owned();
+        until(&format!("the end of the call of {caller}"), async || {
+            let call = self.try_get(&format!("/v1/calls/{id}")).await?;
+            (!call["ended"].is_null()).then_some(call)
+        })
+        .await
+    }
+
+    /// All entries of a call so far.
+    pub(crate) async fn timeline(&self, call: &str) -> Vec<Value> {
+        let page = self.get(&format!("/v1/calls/{call}/timeline")).await;
+        page["entries"].as_array().expect("entries").clone()
+    }
+
+    /// The first entry of a call that fits, as soon as there is one.
+    pub(crate) async fn entry(&self, call: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let fits = &fits;
+        until("an entry", async || self.timeline(call).await.into_iter().find(fits)).await
+    }
+}
+
+/// A text in an object; empty where there is none.
+fn text<'v>(value: &'v Value, key: &str) -> &'v str {
+    value[key].as_str().unwrap_or_default()
+}

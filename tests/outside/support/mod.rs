@@ -1,0 +1,34 @@
+//! What the tests share: the service, its API, SIPp, and waiting.
+
+mod api;
+mod service;
+mod sipp;
+
+use std::time::Duration;
+
+pub(crate) use api::Api;
+pub(crate) use service::{Companion, Service, failed_start, settings};
+pub(crate) use sipp::{Sipp, has};
+
+/// How long anything is waited for; far above what it takes, for machines that are busy.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Looks until something is there.
+pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut pause = tokio::time::interval(Duration::from_millis(50));
+    let wait = async {
+        loop {
+            pause.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
+        }
+    };
+    let found = tokio::time::timeout(PATIENCE, wait).await;
+    found.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
+}
+
+/// Lets a stretch of a call pass.
+pub(crate) async fn pass(stretch: Duration) {
+    let _ = tokio::time::timeout(stretch, std::future::pending::<()>()).await;
+}
