@@ -246,3 +246,80 @@ fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
         })
         .expect("the system gives a thread at start, or there is nothing to serve with")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cordboard_audio::{MediaTime, SampleRate};
+    use cordboard_models::scripted::{Line, ScriptedRecognizer};
+    use cordboard_models::speech::Hypothesis;
+
+    use super::*;
+    use crate::shell::mailbox::{SeatId, ToWorker};
+
+    /// Understands nothing of what it is asked to listen for.
+    struct Deaf;
+
+    impl Recognizer for Deaf {
+        fn rate(&self) -> SampleRate {
+            SampleRate::NARROW
+        }
+
+        fn begin(&mut self, _: &Expectation) -> Result<(), EngineFault> {
+            Err(EngineFault::Unsupported { engine: "deaf", what: "anything".to_owned() })
+        }
+
+        fn feed(&mut self, _: &[f32]) -> Result<Option<Hypothesis>, EngineFault> {
+            Err(EngineFault::ApiMisuse { engine: "deaf" })
+        }
+
+        fn finish(&mut self) -> Result<Hypothesis, EngineFault> {
+            Err(EngineFault::ApiMisuse { engine: "deaf" })
+        }
+    }
+
+    /// One utterance of ten frames; what came back by the time that the session is free again.
+    fn utter(engine: impl Recognizer + 'static) -> Vec<Input<'static>> {
+        let mut threads = Vec::new();
+        let ears = Ears::start(vec![Box::new(engine)], &mut threads);
+        let (worker, letters) = crossbeam_channel::unbounded();
+        let reply = ReplyTo { worker, seat: SeatId(1) };
+        let session = ears.begin(JobId(7), Arc::default(), reply.clone()).expect("a session");
+        assert_eq!(ears.begin(JobId(8), Arc::default(), reply), None, "the one session is taken");
+        for _ in 0..10 {
+            assert!(ears.feed(session, Frame::silence(MediaTime::ZERO, SampleRate::NARROW)));
+        }
+        ears.finish(session);
+        let mut given = Vec::new();
+        // The letters end when the session has dropped its way back to the call.
+        while let Ok(letter) = letters.recv_timeout(Duration::from_secs(30)) {
+            if let ToWorker::Give(SeatId(1), input) = letter {
+                given.push(input);
+            }
+        }
+        given
+    }
+
+    #[test]
+    fn a_recognition_gives_its_partials_and_then_its_verdict() {
+        let given = utter(ScriptedRecognizer::new([Line::new("a person", 320)]));
+        let texts: Vec<_> = given
+            .iter()
+            .map(|input| match input {
+                Input::Recognized { job: JobId(7), hypothesis } => {
+                    (hypothesis.kind, hypothesis.text.as_str())
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let expected = [(HypothesisKind::Partial, "a"), (HypothesisKind::Final, "a person")];
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn an_engine_that_gives_up_says_so_once() {
+        let given = utter(Deaf);
+        assert!(matches!(given.as_slice(), [Input::Refused { job: JobId(7), .. }]), "{given:?}");
+    }
+}

@@ -156,6 +156,12 @@ impl Seat {
         if self.over || self.apology.is_some() {
             return;
         }
+        if let Input::Refused { job, .. } = &input
+            && let Some(session) = self.end_session(*job)
+        {
+            // Its engine has given up: the session is free for others, not only after the call.
+            services.ears.cancel(session);
+        }
         let now = self.now();
         self.keep_input(now, &input);
         let step = AssertUnwindSafe(|| self.call.handle_input(now, input));
