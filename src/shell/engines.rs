@@ -93,7 +93,8 @@ fn silero(settings: &ModelSettings) -> Result<Option<Arc<SileroWeights>>, ServeE
     let read = std::fs::read(path);
     let bytes = read.map_err(|source| ServeError::Weights { path: path.to_owned(), source })?;
     if let Some(entry) = Manifest::builtin().entry("silero_vad.onnx") {
-        manifest::check(&bytes, entry)?;
+        let foreign = |source| ServeError::WeightsForeign { path: path.to_owned(), source };
+        manifest::check(&bytes, entry).map_err(foreign)?;
     }
     let weights = SileroWeights::from_onnx(&bytes)?;
     Ok(Some(Arc::new(weights)))

@@ -99,8 +99,13 @@ pub enum ServeError {
         source: std::io::Error,
     },
     /// A file of weights is not what the manifest says.
-    #[error(transparent)]
-    WeightsForeign(#[from] cordboard_models::manifest::WeightsFault),
+    #[error("weights {path} are refused: {source}")]
+    WeightsForeign {
+        /// Which.
+        path: PathBuf,
+        /// What differs, and the remedy.
+        source: cordboard_models::manifest::WeightsFault,
+    },
     /// A file of weights does not hold the network.
     #[error("the Silero weights do not fit: {0}; run make weights")]
     WeightsUnfit(#[from] cordboard_audio::vad::WeightsError),

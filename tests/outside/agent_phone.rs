@@ -1,1 +1,87 @@
-//! x
+//! A hand-over to a human whose telephone is baresip, proved from both recordings.
+
+use std::time::Duration;
+
+use cordboard::replay::{Act, Phone, Played, Script, Step, When};
+
+use crate::support::{Baresip, PATIENCE, Service, find, has, loudest_second, pass, spoken};
+
+const SECOND: usize = 8_000;
+
+/// Sentences of which no two seconds are alike.
+fn counting(voice: &str, from: u32) -> Vec<f32> {
+    let texts = (from..from + 50).map(|number| format!("This is number {number}."));
+    spoken(voice, &texts.collect::<Vec<_>>())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn caller_and_agent_on_baresip_hear_each_other() {
+    if !has("baresip", "baresip-core") {
+        return;
+    }
+    let mut baresip = Baresip::start("ada", &counting("rms", 100)).await;
+    let service = Service::start(&format!(
+        "[[queue]]\nname = \"service\"\n\
+         [[agent]]\nname = \"ada\"\nuri = \"{}\"\nqueues = [\"service\"]",
+        baresip.uri,
+    ));
+    let phone = Phone::bind("127.0.0.1:0".parse().unwrap(), 30_000..=30_999).await.unwrap();
+    let quiet = |ms| When::Quiet(Duration::from_millis(ms));
+    let script = Script::new([
+        Step { when: quiet(600), act: Act::Key("0".to_owned()) },
+        Step { when: quiet(400), act: Act::Say(counting("slt", 500).into()) },
+    ]);
+    let uri = service.uri("parcel");
+    let talk = phone.ring(&uri, script, PATIENCE);
+    let agent = async {
+        let call = service.api.call_of("caller").await;
+        let id = call["id"].as_str().unwrap().to_owned();
+        service.api.entry(&id, |entry| entry["what"] == "agent_answered").await;
+        // A part of the brief.
+        pass(Duration::from_secs(2)).await;
+        baresip.command("sndcode", "1").await;
+        let bridged = service.api.entry(&id, |entry| entry["what"] == "bridged").await;
+        assert_eq!(bridged["agent"], "ada");
+        pass(Duration::from_secs(6)).await;
+        baresip.command("hangup", "").await;
+        id
+    };
+    let (played, id) = tokio::join!(talk, agent);
+    let played = played.unwrap();
+    assert!(played.ended_by_far, "the caller is told that the agent has gone");
+    let call = service.api.ended_call_of("caller").await;
+    assert_eq!((&call["outcome"], &call["agent"]), (&"handed_over".into(), &"ada".into()));
+    let timeline = service.api.timeline(&id).await;
+    let at_ms = |what: &str| {
+        let found = timeline.iter().find(|entry| entry["what"] == what);
+        found.unwrap_or_else(|| panic!("no {what}: {timeline:#?}"))["at_ms"].as_u64().unwrap()
+    };
+    let keyed = timeline.iter().filter(|it| it["what"] == "keyed" && it["role"] == "agent");
+    assert_eq!(keyed.map(|it| it["digit"].as_str().unwrap()).collect::<String>(), "1");
+    let bridged_s = (at_ms("bridged") - at_ms("answered")) as f64 / 1_000.0;
+    prove(&played, &baresip.recording("enc"), &baresip.recording("dec"), bridged_s);
+}
+
+/// Each side's recording has what the other's said. The four places give the way there and back,
+/// whenever each recording began.
+fn prove(caller: &Played, agent_said: &[f32], agent_heard: &[f32], bridged_s: f64) {
+    let bridged = (bridged_s * SECOND as f64) as usize;
+    let (in_far, stretch) = loudest_second(&caller.far, bridged + SECOND..bridged + 4 * SECOND);
+    let said = find(stretch, agent_said);
+    assert!(said.fit > 0.8, "the caller does not hear the agent: {said:?}");
+    let end = agent_heard.len();
+    let (in_heard, stretch) = loudest_second(agent_heard, end - 5 * SECOND..end - 2 * SECOND);
+    let near = find(stretch, &caller.near);
+    assert!(near.fit > 0.8, "the agent does not hear the caller: {near:?}");
+    let there = in_heard as f64 - near.at as f64;
+    let back = in_far as f64 - said.at as f64;
+    let round_ms = (there + back) / 8.0;
+    eprintln!(
+        "correlation: agent at caller {:.3}, caller at agent {:.3}; mouth to ear, there and back \
+         {round_ms:.0} ms, so {:.0} ms a way",
+        said.fit,
+        near.fit,
+        round_ms / 2.0,
+    );
+    assert!((0.0..800.0).contains(&round_ms), "{round_ms} ms");
+}

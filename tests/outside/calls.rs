@@ -197,6 +197,6 @@ async fn a_call_that_is_cancelled_at_once_ends_whichever_comes_first() {
     service.api.until_live(0).await;
     until("all ports given back", async || (service.udp_ports() == before).then_some(())).await;
     let call = service.api.ended_call_of("hasty").await;
-    let expected = if code == 200 { "no_input" } else { "abandoned" };
-    assert_eq!(call["outcome"], expected, "{call}");
+    let cause = if code == 200 { "bye" } else { "cancelled" };
+    assert_eq!(call["cause"], cause, "{call}");
 }

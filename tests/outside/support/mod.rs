@@ -1,14 +1,18 @@
 //! What the tests share: the service, its API, SIPp, and waiting.
 
 mod api;
+mod baresip;
 mod service;
 mod sipp;
+mod sound;
 
 use std::time::Duration;
 
 pub(crate) use api::Api;
+pub(crate) use baresip::Baresip;
 pub(crate) use service::{Companion, Service, failed_start, settings};
 pub(crate) use sipp::{Sipp, has};
+pub(crate) use sound::{find, loudest_second, spoken, write_wav};
 
 /// How long anything is waited for; far above what it takes, for machines that are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -138,7 +138,6 @@ pub(crate) struct Service {
     folder: Arc<TempDir>,
     pub(crate) udp: SocketAddr,
     pub(crate) tcp: SocketAddr,
-    pub(crate) http: SocketAddr,
     pub(crate) api: Api,
 }
 
@@ -157,7 +156,7 @@ impl Service {
         let address = |begin: &str| -> SocketAddr { program.said(begin).parse().unwrap() };
         let (udp, tcp, http) = (address("sip udp "), address("sip tcp "), address("http "));
         program.said("ready");
-        Self { program, folder, udp, tcp, http, api: Api::new(http) }
+        Self { program, folder, udp, tcp, api: Api::new(http) }
     }
 
     /// The one that tests share which leave nothing behind in it; it ends with the last of them.
@@ -195,11 +194,6 @@ impl Service {
     pub(crate) async fn exit(&mut self) -> ExitStatus {
         let child = &mut self.program.child;
         until("the end of the service", async || child.try_wait().unwrap()).await
-    }
-
-    /// Whether it is still there.
-    pub(crate) fn is_running(&mut self) -> bool {
-        self.program.child.try_wait().unwrap().is_none()
     }
 
     /// Local ports of its UDP sockets.

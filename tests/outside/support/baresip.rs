@@ -1,0 +1,86 @@
+//! baresip, a telephone of Debian's package baresip-core, as an agent's phone.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use super::sound::{read_wav, write_wav};
+use super::{Companion, until};
+
+/// A telephone that answers by itself, says a sound from the answer on, and keeps both sides.
+#[derive(Debug)]
+pub(crate) struct Baresip {
+    _program: Companion,
+    control: TcpStream,
+    folder: TempDir,
+    pub(crate) uri: String,
+}
+
+impl Baresip {
+    /// Starts one for a user who will say this, 8 kHz.
+    pub(crate) async fn start(user: &str, says: &[f32]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let (sip, control) = free_addresses();
+        write_wav(&folder.path().join("says.wav"), says);
+        write_files(folder.path(), user, sip, control);
+        let mut command = Command::new("baresip");
+        command.arg("-f").arg(folder.path()).current_dir(folder.path());
+        let program = Companion::start(&mut command, &folder.path().join("baresip.log"));
+        let control =
+            until("baresip's control port", async || TcpStream::connect(control).await.ok()).await;
+        Self { _program: program, control, folder, uri: format!("sip:{user}@{sip}") }
+    }
+
+    /// Gives a command of its menu: a netstring of JSON.
+    pub(crate) async fn command(&mut self, name: &str, parameters: &str) {
+        let text = json!({ "command": name, "params": parameters }).to_string();
+        let netstring = format!("{}:{text},", text.len());
+        self.control.write_all(netstring.as_bytes()).await.unwrap();
+    }
+
+    /// What it has said or heard in its one call: "enc" or "dec".
+    pub(crate) fn recording(&self, side: &str) -> Vec<f32> {
+        let files: Vec<PathBuf> = std::fs::read_dir(self.folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_string_lossy().ends_with(&format!("-{side}.wav")))
+            .collect();
+        let log = std::fs::read_to_string(self.folder.path().join("baresip.log"));
+        assert_eq!(files.len(), 1, "{files:?}\n{}", log.unwrap_or_default());
+        read_wav(&files[0])
+    }
+}
+
+/// Addresses that were free a moment ago: baresip takes none by itself.
+fn free_addresses() -> (SocketAddr, SocketAddr) {
+    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    (udp.local_addr().unwrap(), tcp.local_addr().unwrap())
+}
+
+fn write_files(folder: &Path, user: &str, sip: SocketAddr, control: SocketAddr) {
+    let shown = folder.display();
+    let config = format!(
+        "sip_listen {sip}\n\
+         audio_source aufile,{shown}/says.wav\n\
+         audio_player aubridge,nowhere\n\
+         audio_alert aubridge,nobody\n\
+         ausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
+         rtp_ports 31000-31999\n\
+         snd_path {shown}\n\
+         ctrl_tcp_listen {control}\n\
+         module_path /usr/lib/baresip/modules\n\
+         module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
+         module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
+    );
+    let account =
+        format!("<sip:{user}@{sip}>;regint=0;answermode=auto;audio_codecs=PCMU,PCMA;ptime=20\n");
+    std::fs::write(folder.join("config"), config).unwrap();
+    std::fs::write(folder.join("accounts"), account).unwrap();
+    std::fs::write(folder.join("contacts"), "").unwrap();
+}
