@@ -33,12 +33,12 @@ async fn the_ringer_keys_an_order_number_and_hears_its_status_in_time() {
          variables = {{ service = \"http://{orders}\" }}"
     ));
     let question = folder.path().join("question.wav");
-    write_wav(&question, &spoken("slt", &["Where is my order?".to_owned()]));
+    write_wav(&question, &spoken("awb", &["Where is my order?".to_owned()]));
     let running = tokio::process::Command::new("python3")
         .arg(ringer)
         .arg(service.uri("parcel"))
         .args(["--say", &format!("q0.8={}", question.display())])
-        .args(["--dtmf", "q0.8=123456", "--for", "22", "--json"])
+        .args(["--dtmf", "q0.8=123456", "--for", "28", "--json"])
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
