@@ -68,8 +68,8 @@ impl Call {
             // It crossed our hang-up, or the far end's own.
             return Ok(());
         }
-        match event {
-            LegEvent::Packet(packet) => self.caller.insert(now, &packet),
+        match *event {
+            LegEvent::Packet(ref packet) => self.caller.insert(now, packet),
             LegEvent::Passed { sequence } => self.caller.pass(now, sequence),
             LegEvent::Digit { digit, duration_ms } => self.keyed(now, digit, duration_ms)?,
             LegEvent::Offered => self.offered(),
