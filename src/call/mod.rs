@@ -14,12 +14,14 @@
 //! ```
 //!
 //! Inside: `hearing` (the caller's words), `voice` (what is said on a leg), `leg` (ears and mouth
-//! of one far end), `floor` (who talks), `handover` (what the escalation wants done), `ending`.
+//! of one far end), `far_ends` (what those do), `floor` (who talks), `handover` (what the escalation
+//! wants done), `ending`.
 //! Deliberately absent: sockets, threads, clocks, engines.
 
 mod border;
 mod dialog;
 mod ending;
+mod far_ends;
 mod handover;
 mod hearing;
 mod journal;

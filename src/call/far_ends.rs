@@ -1,0 +1,112 @@
+//! What the far ends do: packets, keys, hold, and the answer that begins the talk.
+
+use cordboard_audio::MediaTime;
+
+use super::{Call, CallError, LegCommand, LegEvent, Output, Phase};
+use crate::conversation::Input as Talk;
+use crate::escalation::Input as Escalating;
+use crate::timeline::{LegRole, What};
+
+impl Call {
+    /// Takes an event of the caller's leg.
+    pub(super) fn caller_event(
+        &mut self,
+        now: MediaTime,
+        event: &LegEvent<'_>,
+    ) -> Result<(), CallError> {
+        if matches!(self.phase, Phase::Parting { .. } | Phase::Over) {
+            // It crossed our hang-up, or the far end's own.
+            return Ok(());
+        }
+        match *event {
+            LegEvent::Packet(ref packet) => self.caller.insert(now, packet),
+            LegEvent::Passed { sequence } => self.caller.pass(now, sequence),
+            LegEvent::Digit { digit, duration_ms } => self.keyed(now, digit, duration_ms)?,
+            LegEvent::Offered => self.offered(),
+            LegEvent::Answered => self.answered(now)?,
+            LegEvent::Renegotiated(codec) => self.caller.send_with(codec),
+            LegEvent::Held => self.held(now, LegRole::Caller, true),
+            LegEvent::Resumed => self.held(now, LegRole::Caller, false),
+            LegEvent::Garbage { total } => self.caller.garbage = total,
+            LegEvent::Ended { cause } => self.caller_left(now, cause)?,
+        }
+        Ok(())
+    }
+
+    /// Takes an event of the agent's leg.
+    pub(super) fn agent_event(
+        &mut self,
+        now: MediaTime,
+        event: &LegEvent<'_>,
+    ) -> Result<(), CallError> {
+        let Some(agent) = self.agent.as_mut() else { return Ok(()) };
+        match *event {
+            LegEvent::Packet(ref packet) => agent.insert(now, packet),
+            LegEvent::Passed { sequence } => agent.pass(now, sequence),
+            LegEvent::Renegotiated(codec) => agent.send_with(codec),
+            LegEvent::Digit { digit, duration_ms } => {
+                self.note(now, What::Keyed { role: LegRole::Agent, digit, duration_ms });
+                if self.bridged {
+                    self.cross_key(LegRole::Caller, digit, duration_ms);
+                } else {
+                    self.escalate(now, Escalating::AgentKeyed { dial: self.dial, digit })?;
+                }
+            }
+            LegEvent::Offered => {
+                self.escalate(now, Escalating::AgentRinging { dial: self.dial })?
+            }
+            LegEvent::Answered => {
+                agent.sending = true;
+                agent.fed(now);
+                let address = self.agent_uri.to_string();
+                self.note(now, What::LegJoined { role: LegRole::Agent, address });
+                self.escalate(now, Escalating::AgentAnswered { dial: self.dial })?;
+            }
+            LegEvent::Held => self.held(now, LegRole::Agent, true),
+            LegEvent::Resumed => self.held(now, LegRole::Agent, false),
+            LegEvent::Garbage { total } => agent.garbage = total,
+            LegEvent::Ended { cause } => self.agent_left(now, cause)?,
+        }
+        Ok(())
+    }
+
+    fn offered(&mut self) {
+        if self.phase == Phase::Ringing && self.facts.outbound.is_none() {
+            self.phase = Phase::Answering;
+            self.caller.sending = true;
+            self.out.push_back(Output::Leg(LegRole::Caller, LegCommand::Answer));
+        }
+    }
+
+    fn answered(&mut self, now: MediaTime) -> Result<(), CallError> {
+        if !matches!(self.phase, Phase::Ringing | Phase::Answering) {
+            return Ok(());
+        }
+        self.phase = Phase::Talking;
+        self.caller.sending = true;
+        self.caller.fed(now);
+        self.quiet_since = now;
+        self.note(now, What::Answered);
+        self.conversation.handle_input(now, Talk::Began { local: self.facts.local })?;
+        Ok(())
+    }
+
+    fn held(&mut self, now: MediaTime, role: LegRole, held: bool) {
+        let leg = match role {
+            LegRole::Caller => Some(&mut self.caller),
+            LegRole::Agent => self.agent.as_mut(),
+        };
+        let Some(leg) = leg else { return };
+        leg.held = held;
+        leg.fed(now);
+        // An agent's hold plays our music to the caller: media is always anchored.
+        if role == LegRole::Agent && self.bridged {
+            match held {
+                true => self.caller.voice.music(self.settings.music.clone()),
+                false => self.caller.voice.end_music(now),
+            }
+        }
+        let what = if held { What::Held { role } } else { What::Resumed { role } };
+        self.note(now, what);
+    }
+}
