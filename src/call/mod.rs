@@ -14,8 +14,8 @@
 //! ```
 //!
 //! Inside: `hearing` (the caller's words), `voice` (what is said on a leg), `leg` (ears and mouth
-//! of one far end), `far_ends` (what those do), `floor` (who talks), `handover` (what the escalation
-//! wants done), `ending`.
+//! of one far end), `far_ends` (what those do), `listening` and `dialog` (between the caller and
+//! the conversation), `handover` (what the escalation wants done), `tick`, `ending`.
 //! Deliberately absent: sockets, threads, clocks, engines.
 
 mod border;
