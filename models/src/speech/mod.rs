@@ -3,6 +3,7 @@
 //! The pure rooms of the product know this module and nothing else of the crate. Deliberately
 //! absent: clocks, I/O, weights, vendors.
 
+pub mod english;
 mod expectation;
 mod hypothesis;
 mod traits;

@@ -5,6 +5,7 @@
 //! absent: checking values (the 31st of February fits).
 
 use crate::speech::SlotKind;
+use crate::speech::english::{DIGITS, MONTHS, ORDINALS, TEENS, TENS, WEEKDAYS};
 
 /// How far words fill something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,63 +73,9 @@ const YES_NO: [&str; 27] = [
     "not really",
 ];
 
-const UNITS: [&str; 11] =
-    ["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-const TEENS: [&str; 10] = [
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 8] =
-    ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+/// Ordinals of dates beside the first twenty.
+const FURTHER: [&str; 2] = ["thirtieth", "last"];
 const SCALES: [&str; 2] = ["hundred", "thousand"];
-const ORDINALS: [&str; 22] = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-    "twentieth",
-    "thirtieth",
-    "last",
-];
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-const WEEKDAYS: [&str; 7] =
-    ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const MONEY: [&str; 10] =
     ["dollar", "dollars", "cent", "cents", "pound", "pounds", "pence", "euro", "euros", "bucks"];
 
@@ -153,9 +100,9 @@ pub(super) fn digit_count(words: &[&str]) -> Option<usize> {
     let mut times = 1;
     let mut after_tens = false;
     for word in words {
-        if after_tens && UNITS[2..].contains(word) {
+        if after_tens && DIGITS[2..].contains(word) {
             // "twenty three": the tens have counted both figures.
-        } else if UNITS.contains(word) || word.parse::<u8>().is_ok_and(|n| n < 10) {
+        } else if DIGITS.contains(word) || word.parse::<u8>().is_ok_and(|n| n < 10) {
             count += times;
         } else if TEENS.contains(word) || TENS.contains(word) {
             count += 2 * times;
@@ -186,7 +133,7 @@ fn digits(words: &[&str], min: usize, max: usize) -> Fit {
 }
 
 fn is_number_word(word: &str) -> bool {
-    UNITS.contains(&word)
+    DIGITS.contains(&word)
         || TEENS.contains(&word)
         || TENS.contains(&word)
         || SCALES.contains(&word)
@@ -210,7 +157,7 @@ fn date(words: &[&str]) -> Fit {
     let near = ["today", "tomorrow", "yesterday", "week", "day", "after"];
     let belongs = |w: &&str| {
         is_number_word(w)
-            || [&ORDINALS[..], &MONTHS[..], &WEEKDAYS[..], &glue[..], &near[..]]
+            || [&ORDINALS[..], &FURTHER[..], &MONTHS[..], &WEEKDAYS[..], &glue[..], &near[..]]
                 .iter()
                 .any(|list| list.contains(w))
     };
@@ -218,7 +165,7 @@ fn date(words: &[&str]) -> Fit {
         return Fit::No;
     }
     let hanging = words.last().is_some_and(|w| glue.contains(w) || matches!(*w, "day" | "after"));
-    let day = has(&ORDINALS) || words.iter().any(|word| is_number_word(word));
+    let day = has(&ORDINALS) || has(&FURTHER) || words.iter().any(|word| is_number_word(word));
     if hanging {
         Fit::Begun
     } else if has(&near) || (has(&MONTHS) && day) {

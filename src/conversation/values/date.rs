@@ -3,25 +3,12 @@
 //! Deliberately simple: "tuesday", "this tuesday" and "next tuesday" all mean the first Tuesday
 //! after today; the read-back says the full date, and the caller may object.
 
+use cordboard_models::speech::english::MONTHS;
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
 use super::number;
 
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
 const WEEKDAYS: [(&str, Weekday); 7] = [
     ("monday", Weekday::Monday),
     ("tuesday", Weekday::Tuesday),

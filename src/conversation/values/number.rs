@@ -1,5 +1,7 @@
 //! Cardinal numbers in English words, 0 to 9,999, and the ordinals of dates and places.
 
+use cordboard_models::speech::english::{ORDINALS, TENS};
+
 const UNITS: [&str; 20] = [
     "zero",
     "one",
@@ -22,30 +24,6 @@ const UNITS: [&str; 20] = [
     "eighteen",
     "nineteen",
 ];
-const TENS: [&str; 10] =
-    ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
-const ORDINALS: [&str; 20] = [
-    "",
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-];
 
 /// Largest number that is read.
 const MAX: u32 = 9_999;
@@ -59,7 +37,7 @@ pub fn unit(word: &str) -> Option<u32> {
 /// A single word of tens, 20 to 90.
 #[must_use]
 pub fn tens(word: &str) -> Option<u32> {
-    let at = TENS.iter().skip(2).position(|tens| *tens == word)?;
+    let at = TENS.iter().position(|tens| *tens == word)?;
     u32::try_from((at + 2) * 10).ok()
 }
 
@@ -118,7 +96,7 @@ pub fn spoken(number: u32) -> String {
         words.push("and".to_owned());
     }
     if low >= 20 {
-        words.push(TENS[low / 10].to_owned());
+        words.push(TENS[low / 10 - 2].to_owned());
         if !low.is_multiple_of(10) {
             words.push(UNITS[low % 10].to_owned());
         }
@@ -132,10 +110,9 @@ pub fn spoken(number: u32) -> String {
 #[must_use]
 pub fn ordinal(words: &[&str]) -> Option<u32> {
     match words {
-        ["twentieth"] => Some(20),
         ["thirtieth"] => Some(30),
         [word] => {
-            let at = ORDINALS.iter().skip(1).position(|ordinal| ordinal == word);
+            let at = ORDINALS.iter().position(|ordinal| ordinal == word);
             at.and_then(|at| u32::try_from(at + 1).ok())
         }
         [high @ ("twenty" | "thirty"), low] => {
@@ -150,11 +127,10 @@ pub fn ordinal(words: &[&str]) -> Option<u32> {
 #[must_use]
 pub fn ordinal_spoken(number: u32) -> String {
     match number {
-        1..=19 => ORDINALS[number as usize].to_owned(),
-        20 => "twentieth".to_owned(),
+        1..=20 => ORDINALS[number as usize - 1].to_owned(),
         30 => "thirtieth".to_owned(),
         21..=39 => {
-            format!("{} {}", TENS[(number / 10) as usize], ORDINALS[(number % 10) as usize])
+            format!("{} {}", TENS[(number / 10) as usize - 2], ORDINALS[(number % 10) as usize - 1])
         }
         _ => number.to_string(),
     }
