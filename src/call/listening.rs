@@ -7,7 +7,7 @@ use super::hearing::Refusal;
 use super::voice::Cut;
 use super::{Call, CallError, JobId, Judgement, Output, Phase, Unanswered};
 use crate::conversation::{Input, Interruptible};
-use crate::timeline::{LegRole, What};
+use crate::timeline::{Debtor, LegRole, What};
 use crate::turn::{Due, FloorEvent, TurnEvent, Utterance};
 
 impl Call {
@@ -165,8 +165,11 @@ impl Call {
         if self.phase != Phase::Talking {
             return Ok(());
         }
-        self.quiet_since = now;
-        self.silence.sounding();
+        // Who presses keys while we have to speak is not put off by it.
+        if self.debtor() == Debtor::Caller {
+            self.quiet_since = now;
+            self.silence.sounding();
+        }
         self.interrupt(now, Cut::ByKey)?;
         self.conversation.handle_input(now, Input::Keyed { digit })?;
         Ok(())
