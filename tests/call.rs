@@ -13,6 +13,8 @@ mod leaving;
 mod office;
 #[path = "call/properties.rs"]
 mod properties;
+#[path = "call/recorded.rs"]
+mod recorded;
 #[path = "call/recording.rs"]
 mod recording;
 #[path = "call/services.rs"]

@@ -42,7 +42,9 @@ impl World {
             Output::Leg(LegRole::Caller, command) => self.caller_command(command),
             Output::Leg(LegRole::Agent, command) => self.agent_command(command),
             Output::Listen(frame) => {
-                let probability = if rms(frame.samples()) > 0.02 { 1.0 } else { 0.0 };
+                let by_level = if rms(frame.samples()) > 0.02 { 1.0 } else { 0.0 };
+                let heard = self.vad.as_mut().map(|vad| vad.hear(frame.samples()));
+                let probability = heard.map_or(by_level, |heard| heard.unwrap_or(0.0));
                 self.at_once.push_back(Input::Voice { probability });
             }
             Output::Judge(_) => self.at_once.push_back(Input::Judged { probability: 0.0 }),

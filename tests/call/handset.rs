@@ -1,6 +1,7 @@
 //! A telephone at the far end of a leg: it sends RTP of a tone while its owner speaks, and keeps
 //! what it was sent, tick by tick.
 
+use std::collections::VecDeque;
 use std::f32::consts::TAU;
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub(crate) struct Handset {
     pub(crate) digits: Vec<char>,
     pub(crate) ticks: Vec<Tick>,
     speaks_until: MediaTime,
+    /// Recorded speech that is still to be spoken; it goes before the tone.
+    recorded: VecDeque<f32>,
     sequence: u16,
     timestamp: u32,
 }
@@ -81,6 +84,7 @@ impl Handset {
             digits: Vec::new(),
             ticks: Vec::new(),
             speaks_until: MediaTime::ZERO,
+            recorded: VecDeque::new(),
             sequence: 65_500,
             timestamp: u32::MAX - 50_000,
         }
@@ -90,8 +94,13 @@ impl Handset {
         self.speaks_until = now + lasting;
     }
 
+    /// Its owner speaks as in a recording of 8 kHz.
+    pub(crate) fn speak_recorded(&mut self, samples: &[f32]) {
+        self.recorded.extend(samples);
+    }
+
     pub(crate) fn is_speaking(&self, now: MediaTime) -> bool {
-        now < self.speaks_until
+        now < self.speaks_until || !self.recorded.is_empty()
     }
 
     /// Begins a tick; gives the payload of the packet that it sends.
@@ -109,7 +118,10 @@ impl Handset {
             true => SPEECH_AMPLITUDE * ((first.wrapping_add(n) % 8_000) as f32 * step).sin(),
             false => 0.0,
         };
-        let samples: Vec<f32> = (0..160).map(sample).collect();
+        let samples: Vec<f32> = match self.recorded.is_empty() {
+            true => (0..160).map(sample).collect(),
+            false => (0..160).map(|_| self.recorded.pop_front().unwrap_or(0.0)).collect(),
+        };
         let mut payload = [0; 160];
         Codec::Pcmu.encode_into(&samples, &mut payload);
         Some(payload)

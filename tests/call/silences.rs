@@ -44,6 +44,24 @@ fn a_tool_that_takes_five_seconds_is_waited_for_with_words() {
 }
 
 #[test]
+fn keys_pressed_into_a_wait_do_not_lengthen_it() {
+    let mut world = World::ringing();
+    world.tools.push_back(ToolLine::found(6_500));
+    world.ears = Ears::Answer { after_ms: 100 };
+    let mut world = read_back(world);
+    world.says("yes");
+    world.hears("Let me look that up.");
+    world.mouth = Mouth::Speak { after_ms: 4_000 };
+    let from = world.now;
+    for _ in 0..4 {
+        world.run(700);
+        world.keys("5");
+    }
+    assert!(world.caller.between(from, world.now).any(|tick| tick.sounds()), "{}", world.story());
+    world.hears("out for delivery");
+}
+
+#[test]
 fn a_tool_that_never_answers_ends_with_a_person() {
     let mut world = World::ringing();
     world.tools.push_back(ToolLine::never());

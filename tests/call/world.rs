@@ -12,6 +12,7 @@ use cordboard::conversation::{Flow, Invocation};
 use cordboard::escalation::Rules;
 use cordboard::timeline::{CallId, Entry, LegKind, LegRole, Links, Outcome, What};
 use cordboard::turn::TurnSettings;
+use cordboard_audio::vad::SpeechMeter;
 use cordboard_audio::{MediaTime, SampleRate, tone};
 
 use super::handset::{Debt, Handset};
@@ -59,6 +60,8 @@ pub(crate) struct World {
     pub(crate) agent_line: Option<AgentLine>,
     pub(crate) office: Office,
     pub(crate) ears: Ears,
+    /// A detector that listens to what is heard; the level decides where there is none.
+    pub(crate) vad: Option<SpeechMeter>,
     pub(crate) mouth: Mouth,
     pub(crate) script: Script,
     /// What the tools answer, invocation by invocation; the order is found where none is left.
@@ -147,6 +150,7 @@ impl World {
             agent_line: None,
             office: Office::new(staff),
             ears: Ears::Answer { after_ms: 250 },
+            vad: None,
             mouth: Mouth::Speak { after_ms: 120 },
             script: Script::default(),
             tools: VecDeque::new(),
