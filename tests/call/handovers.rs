@@ -259,3 +259,22 @@ fn an_agent_from_whom_nothing_comes_is_given_up() {
     assert!(world.agent_line.is_none());
     assert!(world.now > MediaTime::from_millis(30_000));
 }
+
+#[test]
+fn the_context_packet_holds_what_the_caller_heard_and_not_what_was_written() {
+    let mut world = World::staffed(vec![("ada", vec![Habit::keys('1')])]);
+    world.connect();
+    world.hears_begin("Hello, this is the automated assistant");
+    world.run(900);
+    world.says("i want to speak to a person");
+    world.awaits("the queue", 10_000, |what| matches!(what, What::Enqueued { .. }));
+    let cut = world.entries.iter().find_map(|entry| match &entry.what {
+        What::PromptEnded { heard, unsaid, .. } if !unsaid.is_empty() => Some(heard.clone()),
+        _ => None,
+    });
+    let cut = cut.expect("the greeting was stopped");
+    assert!(cut.starts_with("Hello,") && !cut.contains("Northline"), "{cut}");
+    let transcript = &world.office.packets[0].transcript;
+    let texts: Vec<&str> = transcript.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(texts, ["This call may be recorded.", &cut, "i want to speak to a person"]);
+}

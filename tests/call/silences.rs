@@ -52,6 +52,7 @@ fn keys_pressed_into_a_wait_do_not_lengthen_it() {
     world.says("yes");
     world.hears("Let me look that up.");
     world.mouth = Mouth::Speak { after_ms: 4_000 };
+    world.run(100);
     let from = world.now;
     for _ in 0..4 {
         world.run(700);
