@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use cordboard::replay::{Act, Phone, Played, Script, Step, When};
 
-use crate::support::{Baresip, PATIENCE, Service, find, has, loudest_second, pass, spoken};
+use crate::support::{
+    Baresip, PATIENCE, Service, Sipp, find, free_udp_port, has, loudest_second, pass, spoken,
+};
 
 const SECOND: usize = 8_000;
 
@@ -84,4 +86,39 @@ fn prove(caller: &Played, agent_said: &[f32], agent_heard: &[f32], bridged_s: f6
         round_ms / 2.0,
     );
     assert!((0.0..800.0).contains(&round_ms), "{round_ms} ms");
+}
+
+/// Neither a caller who goes nor one who is kept waiting leaves an agent's phone ringing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_phone_stops_ringing_when_nobody_wants_it_any_more() {
+    if !has("sipp", "sip-tester") {
+        return;
+    }
+    // How the caller's part ends, and what the timeline says of the agent's.
+    for (ring_s, caller_stays_s, expected) in [(20, 14, None), (2, 20, Some("no answer"))] {
+        let port = free_udp_port();
+        let service = Service::start(&format!(
+            "[sip]\nring_timeout_s = {ring_s}\n\
+             [[queue]]\nname = \"service\"\nrounds = 1\n\
+             [[agent]]\nname = \"ada\"\nuri = \"sip:ada@127.0.0.1:{port}\"\n\
+             queues = [\"service\"]",
+        ));
+        let port = port.to_string();
+        let rung = Sipp::scenario(service.udp, "ada", "rung", &[]).with(&["-p", &port]);
+        let phone = Phone::bind("127.0.0.1:0".parse().unwrap(), 30_000..=30_999).await.unwrap();
+        let script = Script::new([
+            Step { when: When::Quiet(Duration::from_millis(600)), act: Act::Key("0".to_owned()) },
+            Step { when: When::Answered(Duration::from_secs(caller_stays_s)), act: Act::HangUp },
+        ]);
+        let uri = service.uri("parcel");
+        let (played, ()) = tokio::join!(phone.ring(&uri, script, PATIENCE), rung.run());
+        played.unwrap();
+        service.api.until_live(0).await;
+        let call = service.api.ended_call_of("caller").await;
+        let timeline = service.api.timeline(call["id"].as_str().unwrap()).await;
+        let refused = timeline.iter().find(|entry| entry["what"] == "agent_refused");
+        assert_eq!(refused.and_then(|it| it["why"].as_str()), expected, "{timeline:#?}");
+        let agents = service.api.get("/v1/agents").await;
+        assert_ne!(agents[0]["state"], "offered", "{agents}");
+    }
 }

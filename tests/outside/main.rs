@@ -4,6 +4,8 @@
 //! from `../shared`. Whatever is not installed is told in one line and passed over. Every wait has
 //! a deadline and waits for the event itself.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod agent_phone;
 mod calls;
 mod garbage;

@@ -1,6 +1,6 @@
 //! baresip, a telephone of Debian's package baresip-core, as an agent's phone.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::sound::{read_wav, write_wav};
-use super::{Companion, until};
+use super::{Companion, free_udp_port, until};
 
 /// A telephone that answers by itself, says a sound from the answer on, and keeps both sides.
 #[derive(Debug)]
@@ -58,9 +58,8 @@ impl Baresip {
 
 /// Addresses that were free a moment ago: baresip takes none by itself.
 fn free_addresses() -> (SocketAddr, SocketAddr) {
-    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    (udp.local_addr().unwrap(), tcp.local_addr().unwrap())
+    ((Ipv4Addr::LOCALHOST, free_udp_port()).into(), tcp.local_addr().unwrap())
 }
 
 fn write_files(folder: &Path, user: &str, sip: SocketAddr, control: SocketAddr) {
