@@ -22,7 +22,7 @@ pub(super) fn serve(settings: Settings) -> Result<(), Fault> {
     })
 }
 
-/// Places one call and waits for its end.
+/// Places one call and waits for its end; a call that nobody answers is a failure.
 pub(super) fn call(settings: Settings, uri: &str, route: &str) -> Result<(), Fault> {
     begin_log(&settings)?;
     runtime()?.block_on(async {
@@ -38,7 +38,16 @@ pub(super) fn call(settings: Settings, uri: &str, route: &str) -> Result<(), Fau
                 () = stops.next() => break,
             }
         }
+        let store = service.store();
         service.shut_down(std::future::ready(())).await;
+        // The projection ends with the service: what it has now is all.
+        let row = store.queries().call(&name).await?;
+        let (answered, cause) = row.map_or((None, None), |row| (row.answered_unix_ms, row.cause));
+        let cause = cause.unwrap_or_else(|| "unknown".to_owned());
+        match answered {
+            Some(_) => say(&format!("the call is over: {cause}")),
+            None => return Err(format!("{uri} was not reached: {cause}").into()),
+        }
         Ok(())
     })
 }

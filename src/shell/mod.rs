@@ -53,6 +53,9 @@ use tools::Tools;
 /// How long the last calls have to say goodbye once the drain time is over.
 const GOODBYE: Duration = Duration::from_secs(12);
 
+/// How long the far ends have to answer the last BYEs: some retransmissions (RFC 3261 §17.1.2.2).
+const PARTING: Duration = Duration::from_secs(4);
+
 /// Said to a caller who waits for a person; the conversation has said why.
 const ANNOUNCEMENT: &str = "Please stay on the line.";
 
@@ -248,6 +251,12 @@ impl Service {
         self.api
     }
 
+    /// Where its calls are kept; outlives it.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        self.services.store.clone()
+    }
+
     /// Calls at present.
     #[must_use]
     pub fn calls(&self) -> usize {
@@ -273,14 +282,16 @@ impl Service {
             drop(worker.send(ToWorker::Stop));
         }
         self.all_calls_over(GOODBYE).await;
-        self.stop.cancel();
-        if self.projector.await.is_err() {
-            tracing::error!("the projection ended by a panic");
-        }
+        self.all_legs_over().await;
+        // First the disk, then the database, which takes what is on the disk and ends.
         let store = self.services.store.clone();
         let flushed = tokio::task::spawn_blocking(move || store.flush(GOODBYE)).await;
         if !matches!(flushed, Ok(true)) {
             tracing::error!("the last entries did not reach the disk in time");
+        }
+        self.stop.cancel();
+        if self.projector.await.is_err() {
+            tracing::error!("the projection ended by a panic");
         }
         tracing::info!(threads = self.threads.len(), "stopped");
     }
@@ -294,6 +305,20 @@ impl Service {
         };
         if tokio::time::timeout(within, over).await.is_err() {
             tracing::warn!(calls = self.calls(), "calls are left");
+        }
+    }
+
+    /// Waits for the answers to the last BYEs: without a BYE a phone hangs in a dead call.
+    async fn all_legs_over(&self) {
+        let endpoint = &self.services.endpoint;
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        let over = async {
+            while endpoint.counters().dialogs > 0 {
+                look.tick().await;
+            }
+        };
+        if tokio::time::timeout(PARTING, over).await.is_err() {
+            tracing::warn!(legs = endpoint.counters().dialogs, "legs did not answer a BYE");
         }
     }
 }

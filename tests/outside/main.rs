@@ -10,6 +10,7 @@ mod agent_phone;
 mod calls;
 mod garbage;
 mod impatience;
+mod placed;
 mod refusals;
 mod ringer;
 mod signals;

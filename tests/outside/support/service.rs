@@ -62,6 +62,11 @@ impl Companion {
         }
     }
 
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -197,8 +202,8 @@ impl Service {
 
     /// Waits for its end by itself.
     pub(crate) async fn exit(&mut self) -> ExitStatus {
-        let child = &mut self.program.child;
-        until("the end of the service", async || child.try_wait().unwrap()).await
+        let program = &mut self.program;
+        until("the end of the service", async || program.ended()).await
     }
 
     /// Local ports of its UDP sockets.
