@@ -8,7 +8,7 @@ use super::leg::Leg;
 use super::voice::Cut;
 use super::{Call, CallError, DialPlan, Effect, LegCommand, Output, Phase};
 use crate::conversation::{Input as Talk, Interruptible};
-use crate::escalation::{Input, Output as Wanted, Request, SpeechId};
+use crate::escalation::{Back, Input, Output as Wanted, Request, SpeechId};
 use crate::timeline::{LegRole, Trigger};
 
 impl Call {
@@ -97,18 +97,22 @@ impl Call {
             Wanted::Withdraw => self.out.push_back(Output::Effect(Effect::Withdraw)),
             Wanted::TellDesk(report) => self.out.push_back(Output::Effect(Effect::Report(report))),
             Wanted::Note(what) => self.note(now, what),
-            Wanted::BackToAssistant(_) => self.back_to_assistant(now)?,
+            Wanted::BackToAssistant(back) => self.back_to_assistant(now, back)?,
             Wanted::Wait(deadline) => self.escalation_deadline = deadline,
         }
         Ok(())
     }
 
-    fn back_to_assistant(&mut self, now: MediaTime) -> Result<(), CallError> {
+    fn back_to_assistant(&mut self, now: MediaTime, back: Back) -> Result<(), CallError> {
         self.bridge(false);
         if self.phase == Phase::HandedOver {
             self.phase = Phase::Talking;
             self.quiet_since = now;
-            self.conversation.handle_input(now, Talk::NobodyCame)?;
+            let told = match back {
+                Back::NobodyCame => Talk::NobodyCame,
+                Back::AgentLeft | Back::TalkLimit => Talk::AgentLeft,
+            };
+            self.conversation.handle_input(now, told)?;
         }
         Ok(())
     }

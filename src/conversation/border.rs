@@ -45,8 +45,10 @@ pub enum Input {
         /// Best first.
         ranked: Vec<Ranked>,
     },
-    /// No agent came, or the agent's side ended; the assistant has the caller again.
+    /// No agent came; the assistant has the caller again.
     NobodyCame,
+    /// The agent had the caller and is gone; the assistant has the caller again.
+    AgentLeft,
     /// The deadline of [`Output::Wait`] passed.
     Timeout,
 }
@@ -74,7 +76,8 @@ pub enum Move {
     Invoke(Invocation),
     /// Rank intents for words that no phrase matched.
     Rank(RankRequest),
-    /// Hand over to a human; nothing is said or asked until `NobodyCame`.
+    /// Hand over to a human; nothing is said or asked until `NobodyCame` or
+    /// `AgentLeft`.
     Escalate {
         /// Which rule fired.
         trigger: Trigger,

@@ -188,6 +188,7 @@ impl Conversation {
             (_, Input::Keyed { digit }) => self.keyed(digit),
             (_, Input::Ranked { request, ranked }) => self.was_ranked(request, &ranked),
             (_, Input::NobodyCame) => self.nobody_came(),
+            (_, Input::AgentLeft) => self.agent_left(),
             (_, Input::Timeout) => self.timed_out(),
         }
         self.own_up();

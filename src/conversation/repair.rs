@@ -202,6 +202,15 @@ impl Conversation {
         self.ask_for_message(&flow.file.prompts.nobody_came);
     }
 
+    /// The caller has spoken with a human: only what is left is asked.
+    pub(super) fn agent_left(&mut self) {
+        self.repairs = Repairs::default();
+        self.task = None;
+        self.voice.forget_answers();
+        let text = self.flow.file.prompts.anything_else.clone();
+        self.ask(Topic::More, &text);
+    }
+
     fn ask_for_message(&mut self, first: &str) {
         self.messages_asked += 1;
         if self.messages_asked > MAX_MESSAGES_ASKED || self.memory.message_taken {

@@ -129,7 +129,7 @@ fn when_the_agent_leaves_the_caller_is_told_and_the_assistant_is_back() {
     let mut world = bridged();
     world.agent_event(LegEvent::Ended { cause: EndCause::Bye });
     world.hears("Your agent has been disconnected.");
-    world.hears("Please tell me what it is about.");
+    world.hears("Is there anything else?");
     assert_eq!(world.office.releases(), 1);
     world.run(300);
     world.says("goodbye");
