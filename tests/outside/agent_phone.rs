@@ -5,7 +5,7 @@ use std::time::Duration;
 use cordboard::replay::{Act, Phone, Played, Script, Step, When};
 
 use crate::support::{
-    Baresip, PATIENCE, Service, Sipp, find, free_udp_port, has, loudest_second, pass, spoken,
+    Baresip, PATIENCE, Serving, Sipp, find, free_udp_port, has, loudest_second, pass, spoken,
 };
 
 const SECOND: usize = 8_000;
@@ -22,7 +22,7 @@ async fn caller_and_agent_on_baresip_hear_each_other() {
         return;
     }
     let mut baresip = Baresip::start("ada", &counting("rms", 100)).await;
-    let service = Service::start(&format!(
+    let service = Serving::start(&format!(
         "[[queue]]\nname = \"service\"\n\
          [[agent]]\nname = \"ada\"\nuri = \"{}\"\nqueues = [\"service\"]",
         baresip.uri,
@@ -97,7 +97,7 @@ async fn an_agents_phone_stops_ringing_when_nobody_wants_it_any_more() {
     // How the caller's part ends, and what the timeline says of the agent's.
     for (ring_s, caller_stays_s, expected) in [(20, 14, None), (2, 20, Some("no answer"))] {
         let port = free_udp_port();
-        let service = Service::start(&format!(
+        let service = Serving::start(&format!(
             "[sip]\nring_timeout_s = {ring_s}\n\
              [[queue]]\nname = \"service\"\nrounds = 1\n\
              [[agent]]\nname = \"ada\"\nuri = \"sip:ada@127.0.0.1:{port}\"\n\

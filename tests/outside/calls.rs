@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 use tokio::net::UdpSocket;
 
-use crate::support::{PATIENCE, Service, Sipp, has, until};
+use crate::support::{PATIENCE, Serving, Sipp, has, until};
 
 /// Keys of a call's timeline.
-async fn keys(service: &Service, call: &Value) -> String {
+async fn keys(service: &Serving, call: &Value) -> String {
     let timeline = service.api.timeline(call["id"].as_str().unwrap()).await;
     let keyed = timeline.iter().filter(|entry| entry["what"] == "keyed");
     keyed.map(|entry| entry["digit"].as_str().unwrap()).collect()
@@ -19,7 +19,7 @@ async fn a_hundred_calls_of_sipp_are_served_and_leave_nothing_behind() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let service = Service::start("");
+    let service = Serving::start("");
     let before = service.udp_ports();
     assert!(before.contains(&service.udp.port()), "{before:?}");
     let calls = ["-m", "100", "-r", "25", "-d", "1500"];
@@ -47,7 +47,7 @@ async fn a_call_over_tcp_is_served() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let service = Service::start("");
+    let service = Serving::start("");
     let calls = ["-t", "t1", "-m", "5", "-r", "5", "-d", "1000"];
     Sipp::caller(service.tcp, "parcel").with(&calls).run().await;
     service.api.until_live(0).await;
@@ -60,7 +60,7 @@ async fn a_late_offer_is_answered_and_spoken_to() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let service = Service::shared();
+    let service = Serving::shared();
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let port = socket.local_addr().unwrap().port().to_string();
     let changes = [("@@PORT@@", port.as_str())];
@@ -89,7 +89,7 @@ async fn silence_on_hold_is_not_asked_about_and_silence_after_it_is() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let service = Service::start("[sip]\nno_media_ask_s = 1\nno_media_end_s = 4");
+    let service = Serving::start("[sip]\nno_media_ask_s = 1\nno_media_end_s = 4");
     let changes = [("@@HELD_MS@@", "6000")];
     let sipp = Sipp::scenario(service.udp, "short", "hold", &changes);
     sipp.with(&["-key", "caller", "holder"]).run().await;
@@ -114,7 +114,7 @@ async fn a_digit_by_info_counts_where_telephone_event_was_not_offered() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let service = Service::shared();
+    let service = Serving::shared();
     for (scenario, caller, expected) in
         [("info_digit", "info", "5"), ("info_ignored", "no-info", "")]
     {
@@ -130,7 +130,7 @@ async fn options_are_answered_with_what_we_can_do() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let service = Service::shared();
+    let service = Serving::shared();
     let udp = Sipp::scenario(service.udp, "parcel", "options", &[]);
     udp.with(&["-key", "caller", "asker"]).run().await;
     let tcp = Sipp::scenario(service.tcp, "parcel", "options", &[]);
@@ -140,7 +140,7 @@ async fn options_are_answered_with_what_we_can_do() {
 /// A call that is cancelled in the same moment: whichever of CANCEL and answer wins.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_is_cancelled_at_once_ends_whichever_comes_first() {
-    let service = Service::start("");
+    let service = Serving::start("");
     let before = service.udp_ports();
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let (ours, theirs) = (socket.local_addr().unwrap(), service.udp);

@@ -7,13 +7,13 @@ use cordboard::replay::{Act, Phone, Script, Step, When};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::support::{Service, until};
+use crate::support::{Serving, until};
 
 const DATAGRAMS: u64 = 2_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn garbage_on_the_media_port_is_counted_and_the_call_goes_on() {
-    let service = Service::start("");
+    let service = Serving::start("");
     let before = service.udp_ports();
     let phone = Phone::bind("127.0.0.1:0".parse().unwrap(), 30_000..=30_999).await.unwrap();
     let key = |after, keys: &str| Step {

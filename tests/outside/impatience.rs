@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Service, Sipp, has};
+use crate::support::{Serving, Sipp, has};
 
 fn asked(entry: &Value) -> bool {
     entry["text"].as_str().is_some_and(|it| it.starts_with("I can't hear anything"))
@@ -13,7 +13,7 @@ async fn a_call_that_is_never_acknowledged_ends() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let service = Service::start("[sip]\nno_ack_s = 2");
+    let service = Serving::start("[sip]\nno_ack_s = 2");
     let before = service.udp_ports();
     let sipp = Sipp::scenario(service.udp, "parcel", "no_ack", &[]);
     sipp.with(&["-key", "caller", "mute"]).run().await;
@@ -31,7 +31,7 @@ async fn a_call_without_media_is_asked_about_and_then_ended() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let service = Service::start("[sip]\nno_media_ask_s = 1\nno_media_end_s = 5");
+    let service = Serving::start("[sip]\nno_media_ask_s = 1\nno_media_end_s = 5");
     let sipp = Sipp::scenario(service.udp, "short", "no_media", &[]);
     sipp.with(&["-key", "caller", "silent"]).run().await;
     let call = service.api.ended_call_of("silent").await;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use cordboard::replay::{Phone, Script};
 
-use crate::support::{PATIENCE, Service, Sipp, has};
+use crate::support::{PATIENCE, Serving, Sipp, has};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_served_is_refused_with_its_status() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let service = Service::start("");
+    let service = Serving::start("");
     let before = service.udp_ports();
     let key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 \
                inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\n";
@@ -42,7 +42,7 @@ async fn a_call_above_the_limit_is_told_when_to_try_again() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let service = Service::start("[sip]\ncalls_max = 1");
+    let service = Serving::start("[sip]\ncalls_max = 1");
     let phone = Phone::bind("127.0.0.1:0".parse().unwrap(), 30_000..=30_999).await.unwrap();
     let uri = service.uri("parcel");
     let mut talk = Box::pin(phone.ring(&uri, Script::default(), PATIENCE));

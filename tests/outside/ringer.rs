@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Companion, PATIENCE, Service, has, spoken, write_wav};
+use crate::support::{Companion, PATIENCE, Serving, has, spoken, write_wav};
 
 /// Longest wait that is allowed, by the issue.
 const LONGEST_WAIT_MS: u64 = 3_000;
@@ -28,12 +28,12 @@ async fn the_ringer_keys_an_order_number_and_hears_its_status_in_time() {
     let folder = TempDir::new().unwrap();
     let (_orders, orders) = Companion::order_service(&folder.path().join("orders.log"));
     let flow = format!("{}/flows/parcel.yaml", env!("CARGO_MANIFEST_DIR"));
-    let service = Service::start(&format!(
+    let service = Serving::start(&format!(
         "[[route]]\nto = \"parcel\"\nflow = \"{flow}\"\n\
          variables = {{ service = \"http://{orders}\" }}"
     ));
     let question = folder.path().join("question.wav");
-    write_wav(&question, &spoken("awb", &["Where is my order?".to_owned()]));
+    write_wav(&question, &spoken("awb", &["Where is my parcel?".to_owned()]));
     let running = tokio::process::Command::new("python3")
         .arg(ringer)
         .arg(service.uri("parcel"))

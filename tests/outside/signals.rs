@@ -5,7 +5,7 @@ use std::time::Duration;
 use cordboard::clock;
 use cordboard::replay::{Act, Phone, Script, Step, When};
 
-use crate::support::{PATIENCE, Service, Sipp, has, pass};
+use crate::support::{PATIENCE, Serving, Sipp, has, pass};
 
 async fn phone() -> Phone {
     Phone::bind("127.0.0.1:0".parse().unwrap(), 30_000..=30_999).await.unwrap()
@@ -13,7 +13,7 @@ async fn phone() -> Phone {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_service_has_the_timeline_up_to_the_last_second() {
-    let mut service = Service::start("");
+    let mut service = Serving::start("");
     let phone = phone().await;
     let keys = (1..200).map(|number| Step {
         when: When::Answered(Duration::from_millis(300 * number)),
@@ -38,7 +38,7 @@ async fn a_killed_service_has_the_timeline_up_to_the_last_second() {
 
     let folder = service.folder();
     drop(service);
-    let service = Service::start_in(folder, "");
+    let service = Serving::start_in(folder, "");
     let call = service.api.ended_call_of("caller").await;
     assert_eq!(call["id"], id);
     assert_eq!(call["outcome"], "broken_off", "{call}");
@@ -60,7 +60,7 @@ async fn sigterm_lets_the_present_call_finish_and_refuses_new_ones() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let mut service = Service::start("");
+    let mut service = Serving::start("");
     let phone = phone().await;
     let uri = service.uri("parcel");
     let talk = phone.ring(
@@ -91,14 +91,14 @@ async fn sigterm_lets_the_present_call_finish_and_refuses_new_ones() {
 
     let folder = service.folder();
     drop(service);
-    let service = Service::start_in(folder, "");
+    let service = Serving::start_in(folder, "");
     let call = service.api.ended_call_of("caller").await;
     assert_eq!((&call["id"], &call["cause"]), (&id.into(), &"bye".into()), "{call}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_outlasts_the_drain_time_is_told_goodbye() {
-    let mut service = Service::start("[shutdown]\ndrain_s = 1");
+    let mut service = Serving::start("[shutdown]\ndrain_s = 1");
     let phone = phone().await;
     let uri = service.uri("parcel");
     let talk = phone.ring(&uri, Script::default(), PATIENCE);
@@ -115,7 +115,7 @@ async fn a_call_that_outlasts_the_drain_time_is_told_goodbye() {
 
     let folder = service.folder();
     drop(service);
-    let service = Service::start_in(folder, "");
+    let service = Serving::start_in(folder, "");
     let goodbye = service
         .api
         .entry(&id, |entry| {

@@ -143,7 +143,7 @@ pub(crate) fn free_udp_port() -> u16 {
 
 /// A running `cordboard serve`.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub(crate) struct Serving {
     program: Companion,
     folder: Arc<TempDir>,
     pub(crate) udp: SocketAddr,
@@ -151,7 +151,7 @@ pub(crate) struct Service {
     pub(crate) api: Api,
 }
 
-impl Service {
+impl Serving {
     /// Starts one of its own, with changes to the settings.
     pub(crate) fn start(changes: &str) -> Self {
         Self::start_in(Arc::new(TempDir::new().unwrap()), changes)
@@ -171,7 +171,7 @@ impl Service {
 
     /// The one that tests share which leave nothing behind in it; it ends with the last of them.
     pub(crate) fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<Service>> = Mutex::new(Weak::new());
+        static SHARED: Mutex<Weak<Serving>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
             let started = Arc::new(Self::start(""));
@@ -227,7 +227,7 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for Serving {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let log = fs::read_to_string(self.folder.path().join("serve.log"));
