@@ -32,6 +32,8 @@ async fn caller_and_agent_on_baresip_hear_each_other() {
     let script = Script::new([
         Step { when: quiet(600), act: Act::Key("0".to_owned()) },
         Step { when: quiet(400), act: Act::Say(counting("slt", 500).into()) },
+        // After "is there anything else?".
+        Step { when: quiet(2_500), act: Act::HangUp },
     ]);
     let uri = service.uri("parcel");
     let talk = phone.ring(&uri, script, PATIENCE);
@@ -50,10 +52,11 @@ async fn caller_and_agent_on_baresip_hear_each_other() {
     };
     let (played, id) = tokio::join!(talk, agent);
     let played = played.unwrap();
-    assert!(played.ended_by_far, "the caller is told that the agent has gone");
     let call = service.api.ended_call_of("caller").await;
     assert_eq!((&call["outcome"], &call["agent"]), (&"handed_over".into(), &"ada".into()));
     let timeline = service.api.timeline(&id).await;
+    let told = timeline.iter().any(|entry| entry["heard"] == "Your agent has been disconnected.");
+    assert!(told, "the caller is told that the agent has gone");
     let at_ms = |what: &str| {
         let found = timeline.iter().find(|entry| entry["what"] == what);
         found.unwrap_or_else(|| panic!("no {what}: {timeline:#?}"))["at_ms"].as_u64().unwrap()

@@ -38,7 +38,7 @@ async fn a_hundred_calls_of_sipp_are_served_and_leave_nothing_behind() {
     for call in calls {
         let names: BTreeSet<&str> = call.as_object().unwrap().keys().map(String::as_str).collect();
         assert!(names.is_superset(&["id", "from", "to", "leg", "started"].into()), "{call}");
-        assert_eq!(call["outcome"], "no_input", "{call}");
+        assert_eq!(call["outcome"], "abandoned", "{call}");
     }
 }
 
