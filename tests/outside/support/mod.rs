@@ -12,7 +12,7 @@ pub(crate) use api::Api;
 pub(crate) use baresip::Baresip;
 pub(crate) use service::{Companion, Serving, failed_start, free_udp_port, settings};
 pub(crate) use sipp::{Sipp, has};
-pub(crate) use sound::{find, loudest_second, spoken, write_wav};
+pub(crate) use sound::{find, loudest_second, spoken};
 
 /// How long anything is waited for; far above what it takes, for machines that are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
