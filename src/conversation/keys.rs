@@ -6,9 +6,9 @@ use super::machine::{Conversation, Question, State, Topic, after};
 use super::values::SlotValue;
 use crate::timeline::{RepairCause, Verified};
 
-/// Pause after which the keys are taken for all. RFC 6116 has none; 3 s is what telephone menus
-/// commonly wait between digits.
-const PAUSE_MS: u64 = 3_000;
+/// Pause after which the keys are taken for all: telephone menus commonly wait 3 s, but an answer
+/// must have begun by then.
+const PAUSE_MS: u64 = 2_500;
 /// More keys than any slot takes.
 const MAX_KEYS: usize = 32;
 

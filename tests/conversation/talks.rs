@@ -96,7 +96,7 @@ fn keys_end_by_themselves_after_a_pause() {
     table.keys("12");
     assert_eq!(table.mumbles(), "", "a noise takes no keys away");
     table.keys("3");
-    assert_eq!(table.deadline, Some(table.now + Duration::from_secs(3)));
+    assert_eq!(table.deadline, Some(table.now + Duration::from_millis(2_500)));
     let said = table.times_out();
     assert!(said.contains("order number"), "{said}");
     table.keys("12*123456");
