@@ -66,6 +66,7 @@ async fn one_call(
     let greeting = caller::recording("awb", AGENT_SAYS)?;
     let desk =
         tokio::spawn(async move { agent.answer(agent_script(greeting), CALL_MAX, CALL_MAX).await });
+    let before = print::newest(&children.api).await?;
     let (direct, acts) = mpsc::unbounded_channel();
     let to = format!("sip:help@{}", children.sip);
     let phone = Phone::bind("127.0.0.1:0".parse()?, 24_100..=24_199).await?;
@@ -74,7 +75,7 @@ async fn one_call(
             async move { phone.ring_directed(&to, Script::default(), acts, CALL_MAX).await },
         );
     let caller = Caller::new(voices, direct);
-    let seen = print::follow(&children.api, AGENT_TOKEN, caller);
+    let seen = print::follow(&children.api, &before, AGENT_TOKEN, caller);
     let seen =
         tokio::time::timeout(CALL_MAX, seen).await.map_err(|_| "the call took too long")??;
     ringing.await??;
@@ -91,7 +92,7 @@ const AGENT_SAYS: &str = "Hello, this is Ada. I see that your order is out for d
 /// Hears enough of the brief, presses 1, and greets the caller after the tone.
 fn agent_script(greeting: std::sync::Arc<[f32]>) -> Script {
     Script::new([
-        Step { when: When::Speaking(Duration::from_secs(5)), act: Act::Key("1".to_owned()) },
+        Step { when: When::Speaking(Duration::from_millis(1_500)), act: Act::Key("1".to_owned()) },
         Step { when: When::Quiet(Duration::from_millis(500)), act: Act::Say(greeting) },
     ])
 }

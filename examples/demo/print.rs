@@ -45,8 +45,19 @@ impl Seen {
     }
 }
 
-/// Follows the first call until its end.
-pub(super) async fn follow(api: &str, token: &str, caller: Caller) -> Result<Seen, Fault> {
+/// Name of the newest call of earlier runs; empty where there is none.
+pub(super) async fn newest(api: &str) -> Result<String, Fault> {
+    let calls = fetch(&reqwest::Client::new(), &format!("http://{api}/v1/calls?limit=1")).await?;
+    Ok(calls["calls"][0]["id"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Follows the first call after `before` until its end.
+pub(super) async fn follow(
+    api: &str,
+    before: &str,
+    token: &str,
+    caller: Caller,
+) -> Result<Seen, Fault> {
     let http = reqwest::Client::new();
     let mut look = tokio::time::interval(Duration::from_millis(60));
     let mut seen = Seen::default();
@@ -55,8 +66,10 @@ pub(super) async fn follow(api: &str, token: &str, caller: Caller) -> Result<See
     loop {
         look.tick().await;
         if call.is_empty() {
-            let calls = fetch(&http, &format!("http://{api}/v1/calls?limit=1")).await?;
-            call = calls["calls"][0]["id"].as_str().unwrap_or_default().to_owned();
+            let newest = newest(api).await?;
+            if newest != before {
+                call = newest;
+            }
             continue;
         }
         let address = format!("http://{api}/v1/calls/{call}");
