@@ -22,3 +22,4 @@ pub mod ports;
 pub mod rtp;
 pub mod sdp;
 pub mod sender;
+pub mod srtp;
