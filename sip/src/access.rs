@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
+use crate::bans::BanRule;
+
 /// An entry of the configuration that is neither network nor host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("misconfigured: `{entry}` is no address, network or host name")]
@@ -80,6 +82,7 @@ impl Destination {
 pub struct Access {
     inbound: Vec<IpNet>,
     outbound: Vec<Destination>,
+    bans: BanRule,
 }
 
 impl Access {
@@ -96,7 +99,30 @@ impl Access {
         Ok(Self {
             inbound: inbound.into_iter().map(trusted).collect::<Result<_, _>>()?,
             outbound: outbound.into_iter().map(str::parse).collect::<Result<_, _>>()?,
+            bans: BanRule::default(),
         })
+    }
+
+    /// With another rule for those who ask for what they may not have.
+    #[must_use]
+    pub fn with_bans(self, bans: BanRule) -> Self {
+        Self { bans, ..self }
+    }
+
+    /// The rule that bans go by.
+    #[must_use]
+    pub fn ban_rule(&self) -> BanRule {
+        self.bans
+    }
+
+    /// Whether this address is on one of the lists by itself, not by a name or `*`. Such a source
+    /// is never banned: whoever forges its address could cut it off.
+    #[must_use]
+    pub fn knows(&self, source: IpAddr) -> bool {
+        let source = source.to_canonical();
+        let listed =
+            |it: &Destination| matches!(it, Destination::Net(net) if net.contains(&source));
+        self.trusts(source) || self.outbound.iter().any(listed)
     }
 
     /// Whether requests of this address are served.
@@ -155,6 +181,14 @@ mod tests {
         }
         assert!(access.trusts("::ffff:10.9.9.9".parse().unwrap()));
         assert!(!access.trusts("11.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn only_listed_addresses_are_safe_from_bans() {
+        let access = Access::new(["10.0.0.0/8"], ["192.0.2.1", "pbx.example.com", "*"]).unwrap();
+        let known = |it: &str| access.knows(it.parse().unwrap());
+        assert!(known("10.1.1.1") && known("192.0.2.1") && known("::ffff:192.0.2.1"));
+        assert!(!known("192.0.2.2"));
     }
 
     #[test]

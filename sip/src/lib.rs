@@ -9,11 +9,13 @@
 //! - [`rtp`] and [`sender`]: packets in, packets out (RFC 3550, RFC 3551).
 //! - [`latch`]: where the far side's packets may come from.
 //! - [`dtmf`]: keys as telephone events (RFC 4733).
-//! - [`ports`] and [`access`]: which ports we use, whom we listen to and whom we may ring.
+//! - [`ports`] and [`access`]: which ports we use, whom we listen to and whom we may ring; [`bans`]:
+//!   whom not for a while.
 //! - [`endpoint`]: transports, calls in and out (RFC 3261).
 #![forbid(unsafe_code)]
 
 pub mod access;
+pub mod bans;
 pub mod dtmf;
 pub mod endpoint;
 pub mod latch;

@@ -21,8 +21,8 @@ use environment::Environment;
 pub use fault::SettingsFault;
 pub use reach::{PortRange, Token};
 pub use sections::{
-    AgentSettings, ApiSettings, LogSettings, ModelSettings, QueueSettings, RouteSettings,
-    ShutdownSettings, SipSettings, StoreSettings, TurnSettings, VadChoice,
+    AgentSettings, ApiSettings, BanSettings, LogSettings, ModelSettings, QueueSettings,
+    RouteSettings, ShutdownSettings, SipSettings, StoreSettings, TurnSettings, VadChoice,
 };
 
 /// All settings.

@@ -50,6 +50,29 @@ pub struct SipSettings {
     /// Calls at a time; one more is answered 503.
     #[serde(deserialize_with = "parse::count::<_, 1, 30_000>")]
     pub calls_max: usize,
+    /// When strangers are no longer listened to.
+    pub bans: BanSettings,
+}
+
+/// `[sip.bans]`: who sends so many requests that are refused in so short a time is banned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BanSettings {
+    /// Refused requests of one source.
+    #[serde(deserialize_with = "parse::within::<_, 1, 1_000_000>")]
+    pub requests: u64,
+    /// In this time.
+    #[serde(deserialize_with = "parse::within::<_, 1, 3600>")]
+    pub window_s: u64,
+    /// How long it is banned.
+    #[serde(deserialize_with = "parse::within::<_, 1, 604_800>")]
+    pub ban_s: u64,
+}
+
+impl Default for BanSettings {
+    fn default() -> Self {
+        Self { requests: 100, window_s: 2, ban_s: 300 }
+    }
 }
 
 impl Default for SipSettings {
@@ -67,6 +90,7 @@ impl Default for SipSettings {
             no_media_ask_s: 10,
             no_media_end_s: 30,
             calls_max: 500,
+            bans: BanSettings::default(),
         }
     }
 }

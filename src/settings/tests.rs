@@ -44,6 +44,7 @@ fn the_example_has_every_setting() {
     // A name that does not exist makes serde tell all that do.
     for (section, nested) in [
         ("sip", ""),
+        ("sip.bans", ""),
         ("route", "to = \"*\"\nflow = \"f\""),
         ("agent", "name = \"a\"\nuri = \"sip:a\"\nqueues = []"),
         ("queue", "name = \"q\""),
@@ -63,7 +64,8 @@ fn the_example_has_every_setting() {
         for name in remedy.split('"').skip(1).step_by(2) {
             let is_there = EXAMPLE
                 .lines()
-                .any(|line| line.trim_start_matches("# ").starts_with(&format!("{name} = ")));
+                .any(|line| line.trim_start_matches("# ").starts_with(&format!("{name} = ")))
+                || EXAMPLE.contains(&format!("\n[{section}.{name}]\n"));
             assert!(is_there, "{section}.{name} is not in the example");
         }
     }
@@ -105,6 +107,8 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
         ("[sip]\ncalls_max = \"many\"", "sip.calls_max", "\"many\"", "from 1 to 30000"),
         ("[sip]\ntrusted = [\"x\"]", "sip.trusted.0", "\"x\"", "10.0.0.0/8"),
         ("[sip]\ndestinations = [\"a\", \"*\"]", "sip.destinations.1", "\"*\"", "*.example.com"),
+        ("[sip.bans]\nrequests = 0", "sip.bans.requests", "0", "from 1 to 1000000"),
+        ("[sip.bans]\nban_s = 0.5", "sip.bans.ban_s", "0.5", "from 1 to 604800"),
         ("[turn]\nspeech_on = 1.5", "turn.speech_on", "1.5", "from 0 to 1"),
         ("[turn]\nspeech_off = 0.9", "turn.speech_off", "0.9", "at most turn.speech_on"),
         ("[models]\nvad = \"best\"", "models.vad", "\"best\"", "\"silero\""),

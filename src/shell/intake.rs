@@ -42,6 +42,7 @@ impl Intake {
         calls_max: usize,
         live: Arc<AtomicUsize>,
     ) -> Self {
+        services.endpoint.set_room(live.clone(), calls_max, RETRY_AFTER_S);
         Self {
             services,
             routes,

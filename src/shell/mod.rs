@@ -25,6 +25,7 @@ use std::time::Duration;
 use cordboard_audio::{SampleRate, tone};
 use cordboard_models::turn_end::TextJudge;
 use cordboard_sip::access::{Access, AccessError};
+use cordboard_sip::bans::BanRule;
 use cordboard_sip::endpoint::{BindError, Endpoint, EndpointConfig, Incoming};
 use cordboard_sip::ports::{Ports, PortsError};
 use tokio::net::TcpListener;
@@ -416,7 +417,12 @@ fn endpoint_config(settings: &Settings) -> Result<EndpointConfig, ServeError> {
         access: Access::new(
             trusted.iter().map(String::as_str),
             sip.destinations.iter().map(String::as_str),
-        )?,
+        )?
+        .with_bans(BanRule {
+            offences: u32::try_from(sip.bans.requests).unwrap_or(u32::MAX),
+            window: Duration::from_secs(sip.bans.window_s),
+            ban: Duration::from_secs(sip.bans.ban_s),
+        }),
         user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).to_owned(),
         // RFC 3261 §13.3.1.4: the ACK is waited for 64·T1.
         t1: Duration::from_secs(sip.no_ack_s) / 64,

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::dialog::{Dialog, Reply, SDP, from_tag, media_type, source_of, to_tag};
 use super::line::{Incoming, Input};
-use super::{Admission, BUSY_RETRY_AFTER_S, Core, Tally, incoming, pump, wire};
+use super::{Admission, BUSY_RETRY_AFTER_S, Core, Tally, incoming, pump};
 
 /// rsipstack's timer queue can miss the waking for a timer that became its first; a timer set
 /// now and then makes it look again.
@@ -30,11 +30,15 @@ pub(super) async fn run(
 ) {
     let mut beat = tokio::time::interval(HEARTBEAT);
     let key = heartbeat_key();
+    let began = beat.tick().await;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = beat.tick() => if let Some(key) = key.clone() {
-                core.stack.timers.timeout(Duration::ZERO, TransactionTimer::TimerCleanup(key));
+            now = beat.tick() => {
+                core.gate.set_now(now.duration_since(began));
+                if let Some(key) = key.clone() {
+                    core.stack.timers.timeout(Duration::ZERO, TransactionTimer::TimerCleanup(key));
+                }
             },
             tx = transactions.recv() => match tx {
                 Some(tx) => dispatch(&core, tx, &calls),
@@ -46,10 +50,6 @@ pub(super) async fn run(
 
 fn dispatch(core: &Arc<Core>, tx: Transaction, calls: &mpsc::Sender<Incoming>) {
     let request = &tx.original;
-    if wire::is_scanner(request.headers.iter().filter_map(user_agent)) {
-        Tally::count(&core.tally.scanners);
-        return;
-    }
     if let Some(tag) = to_tag(&request.headers) {
         within_dialog(core, tx, tag);
         return;
@@ -61,6 +61,11 @@ fn dispatch(core: &Arc<Core>, tx: Transaction, calls: &mpsc::Sender<Incoming>) {
         return;
     }
     let method = request.method;
+    let takes_require = !matches!(method, Method::Cancel | Method::Ack);
+    if let Some(reply) = takes_require.then(|| unsupported(request)).flatten() {
+        answer(core, tx, reply);
+        return;
+    }
     match method {
         Method::Invite => begin(core, tx, calls),
         Method::Options => answer(core, tx, options(core)),
@@ -117,7 +122,7 @@ pub(super) fn able() -> Reply<'static> {
     Reply { headers: vec![make_header("Accept", SDP.to_owned())], ..Reply::status(200) }
 }
 
-fn unavailable(code: u16, retry_after_s: u32) -> Reply<'static> {
+pub(super) fn unavailable(code: u16, retry_after_s: u32) -> Reply<'static> {
     let headers = vec![make_header("Retry-After", retry_after_s.to_string())];
     Reply { headers, ..Reply::status(code) }
 }
@@ -149,22 +154,35 @@ fn begin(core: &Arc<Core>, tx: Transaction, calls: &mpsc::Sender<Incoming>) {
     place.send(incoming::begin(core, tx, dialog, tag, call));
 }
 
-/// What about an INVITE we cannot do (RFC 3261 §8.2.2, §8.2.3).
-fn objection(invite: &Request) -> Option<Reply<'static>> {
-    let required: Vec<&str> = invite
+/// Extensions that are asked for and that we do not have (RFC 3261 §8.2.2.3).
+fn unsupported(request: &Request) -> Option<Reply<'static>> {
+    let required: Vec<&str> = request
         .headers
         .iter()
         .filter_map(|it| if let Header::Require(it) = it { Some(it.value()) } else { None })
         .collect();
-    if !required.is_empty() {
-        let headers = vec![make_header("Unsupported", required.join(", "))];
-        return Some(Reply { headers, ..Reply::status(420) });
-    }
+    let headers = vec![make_header("Unsupported", required.join(", "))];
+    (!required.is_empty()).then(|| Reply { headers, ..Reply::status(420) })
+}
+
+/// What about an INVITE we cannot do (RFC 3261 §8.2.3).
+fn objection(invite: &Request) -> Option<Reply<'static>> {
+    let refuse = |code| {
+        let headers = vec![make_header("Accept", SDP.to_owned())];
+        Some(Reply { headers, ..Reply::status(code) })
+    };
     let kind = invite.header_value("Content-Type");
     let readable = kind.is_none_or(|it| media_type(&it).eq_ignore_ascii_case(SDP));
     if !invite.body.is_empty() && !readable {
-        let headers = vec![make_header("Accept", SDP.to_owned())];
-        return Some(Reply { headers, ..Reply::status(415) });
+        return refuse(415);
+    }
+    let writable = |range: &str| {
+        let range = media_type(range);
+        ["*/*", "application/*", SDP].iter().any(|it| range.eq_ignore_ascii_case(it))
+    };
+    let accepted = invite.header_value("Accept");
+    if accepted.is_some_and(|it| !it.split(',').any(writable)) {
+        return refuse(406);
     }
     None
 }
@@ -209,10 +227,6 @@ fn unquoted(text: &str) -> String {
         out.extend(if sign == '\\' { signs.next() } else { Some(sign) });
     }
     out
-}
-
-fn user_agent(header: &Header) -> Option<&str> {
-    if let Header::UserAgent(it) = header { Some(it.value()) } else { None }
 }
 
 /// A key that no transaction has.

@@ -7,14 +7,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use rsipstack::Result;
-use rsipstack::sip::SipMessage;
+use rsipstack::sip::Transport;
 use rsipstack::transport::connection::MAX_UDP_BUF_SIZE;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
-use super::Tally;
-use super::wire::{self, Verdict};
-use crate::access::Access;
+use super::gate::{Gate, Judgement};
+use super::{Tally, wire};
 
 /// Room for a burst of calls while the task is not scheduled, in bytes.
 const SOCKET_BUFFER_BYTES: usize = 1 << 20;
@@ -33,43 +32,54 @@ pub(super) fn open(address: SocketAddr) -> std::io::Result<UdpSocket> {
 /// See the module.
 pub(super) struct Doorman {
     socket: UdpSocket,
-    access: Access,
+    gate: Arc<Gate>,
     tally: Arc<Tally>,
 }
 
 impl Doorman {
-    pub(super) fn new(socket: UdpSocket, access: Access, tally: Arc<Tally>) -> Self {
-        Self { socket, access, tally }
+    pub(super) fn new(socket: UdpSocket, gate: Arc<Gate>, tally: Arc<Tally>) -> Self {
+        Self { socket, gate, tally }
     }
 
     async fn receive(&self, buffer: &mut [u8]) -> Result<(usize, SocketAddr)> {
         loop {
             let (length, from) = self.socket.recv_from(buffer).await?;
+            if !self.gate.hears(from.ip(), &buffer[..length]) {
+                continue;
+            }
             // One that fills the buffer has most likely lost its end.
-            let datagram = buffer.get(..length).filter(|it| it.len() < MAX_UDP_BUF_SIZE);
-            let verdict = datagram.map_or(Verdict::Garbage, wire::inspect);
-            let answer = match verdict {
-                Verdict::Message(answer) => {
-                    if SipMessage::try_from(&buffer[..length]).is_ok() {
-                        return Ok((length, from));
-                    }
-                    answer
-                }
-                Verdict::KeepAlive => return Ok((length, from)),
-                Verdict::Wrong(answer) => Some(answer),
-                Verdict::Scanner => {
-                    Tally::count(&self.tally.scanners);
-                    continue;
-                }
-                Verdict::Garbage => None,
-            };
-            Tally::count(&self.tally.malformed);
-            // A stranger is told nothing, and cannot have us tell it to somebody else.
-            if let Some(answer) = answer.filter(|_| self.access.trusts(from.ip())) {
-                let _ = self.socket.try_send_to(&answer, from);
+            if length >= MAX_UDP_BUF_SIZE {
+                Tally::count(&self.tally.malformed);
+                self.gate.offended(from.ip());
+                continue;
+            }
+            wire::mend(&mut buffer[..length]);
+            let length = with_length(buffer, length);
+            match self.gate.judge(&buffer[..length], from, Transport::Udp) {
+                Judgement::Pass(_) if self.gate.enter() => return Ok((length, from)),
+                // It will be repeated.
+                Judgement::Pass(_) => Tally::count(&self.tally.shed),
+                Judgement::KeepAlive => return Ok((length, from)),
+                Judgement::Refuse(Some(answer)) => drop(self.socket.try_send_to(&answer, from)),
+                Judgement::Refuse(None) => {}
             }
         }
     }
+}
+
+/// Says how long the body is where the sender did not: rsipstack takes silence for zero.
+fn with_length(buffer: &mut [u8], length: usize) -> usize {
+    let message = &buffer[..length];
+    let first_line = message.iter().position(|it| *it == b'\n');
+    let Some((at, body)) = first_line.zip(wire::unsaid_body(message)) else { return length };
+    let line = format!("Content-Length: {body}\r\n");
+    let (at, longer) = (at + 1, length + line.len());
+    if longer >= buffer.len() {
+        return length;
+    }
+    buffer.copy_within(at..length, at + line.len());
+    buffer[at..at + line.len()].copy_from_slice(line.as_bytes());
+    longer
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;

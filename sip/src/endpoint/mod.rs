@@ -6,10 +6,13 @@
 //! is kept for it afterwards but what transactions owe to retransmissions, for 64·T1.
 //!
 //! ```text
-//!  socket ─► doorman ─► rsipstack ─► dispatch ─┬─► Incoming { leg } ─► you
-//!                                              └─► the leg's task ◄─ Line (commands)
-//!                                                        └─► LegSignal ─► you
+//!  socket ─► doorman ─┬─► rsipstack ─► usher ─► dispatch ─┬─► Incoming { leg } ─► you
+//!  connection ─► stream ┘                                 └─► the leg's task ◄─ Line (commands)
+//!                                                                   └─► LegSignal ─► you
 //! ```
+//!
+//! Doorman and stream ask the gate what a message is and whether its source is listened to; the
+//! usher answers, without keeping anything, whom we do not serve and what there is no room for.
 //!
 //! Absent: media, registration, authentication, TLS, transfer, session timers.
 
@@ -18,17 +21,21 @@ mod dialog;
 mod dispatch;
 mod doorman;
 mod established;
+mod gate;
+mod guests;
 mod incoming;
 mod line;
 mod outgoing;
 mod pump;
+mod stream;
 mod tcp;
+mod usher;
 mod wire;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rsipstack::EndpointBuilder;
@@ -42,9 +49,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::addresses::Addresses;
 use self::doorman::Doorman;
+use self::gate::Gate;
+use self::guests::Guests;
 use self::line::Input;
 pub use self::line::{Incoming, Leg, LegSignal, Line};
 pub use self::outgoing::{DialError, DialRequest};
+use self::usher::Usher;
 use crate::access::Access;
 
 /// T1 of RFC 3261 §17.1.1.1: an estimate of the round trip.
@@ -133,8 +143,14 @@ pub struct Counters {
     pub scanners: u64,
     /// Messages that were none, or broken.
     pub malformed: u64,
-    /// Calls refused by admission or a full channel.
+    /// Calls refused by admission or a full channel, and connections above their number.
     pub refused: u64,
+    /// Sources banned at present.
+    pub bans: usize,
+    /// Messages of banned sources, dropped.
+    pub banned: u64,
+    /// Datagrams dropped because there were too many at once.
+    pub shed: u64,
 }
 
 #[derive(Debug, Default)]
@@ -143,12 +159,21 @@ struct Tally {
     scanners: AtomicU64,
     malformed: AtomicU64,
     refused: AtomicU64,
+    banned: AtomicU64,
+    shed: AtomicU64,
 }
 
 impl Tally {
     fn count(counter: &AtomicU64) {
         counter.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// How many calls there may be, and how many there are.
+struct Room {
+    live: Arc<AtomicUsize>,
+    most: usize,
+    retry_after_s: u32,
 }
 
 /// Call-ID and our tag: what in-dialog requests find their leg by.
@@ -159,6 +184,9 @@ struct Core {
     stack: EndpointInnerRef,
     addresses: Addresses,
     access: Access,
+    gate: Arc<Gate>,
+    guests: Arc<Guests>,
+    room: OnceLock<Room>,
     user_agent: String,
     /// 64·T1: how long a peer has to answer or acknowledge.
     patience: Duration,
@@ -176,6 +204,23 @@ impl Core {
 
     fn admission(&self) -> Admission {
         *self.admission.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is room for one more call; where not, what its caller is told.
+    fn room(&self) -> Admission {
+        let full = self.room.get().filter(|it| it.live.load(Ordering::Acquire) >= it.most);
+        match (self.admission(), full) {
+            (Admission::Open, Some(room)) => {
+                Admission::Refuse { code: 503, retry_after_s: room.retry_after_s }
+            }
+            (admission, _) => admission,
+        }
+    }
+
+    /// Connections that we opened. rsipstack counts the inlet of those that came in as one.
+    fn opened_connections(&self) -> usize {
+        let inlet = usize::from(self.addresses.tcp.is_some());
+        self.stack.transport_layer.connections_count().saturating_sub(inlet)
     }
 
     /// Enters a leg; the entry goes with the guard.
@@ -251,6 +296,7 @@ impl Endpoint {
     ) -> Result<(Self, mpsc::Receiver<Incoming>), BindError> {
         let token = CancellationToken::new();
         let tally = Arc::new(Tally::default());
+        let gate = Arc::new(Gate::new(config.access.clone(), Arc::clone(&tally)));
         let transports = TransportLayer::new(token.clone());
         transports.set_stream_idle_timeout(STREAM_IDLE);
         let stack_refused = |error| BindError::Stack(Box::new(error));
@@ -260,7 +306,7 @@ impl Endpoint {
             let refused = |source| BindError::Refused { transport: "udp", address, source };
             let socket = doorman::open(address).map_err(refused)?;
             let bound = socket.local_addr().map_err(refused)?;
-            let doorman = Doorman::new(socket, config.access.clone(), Arc::clone(&tally));
+            let doorman = Doorman::new(socket, Arc::clone(&gate), Arc::clone(&tally));
             let child = Some(token.child_token());
             let udp = UdpConnection::from_socket(Arc::new(doorman), None, child).await;
             transports.add_transport(udp.map_err(stack_refused)?.into());
@@ -277,11 +323,14 @@ impl Endpoint {
             return Err(BindError::NoTransport);
         }
 
+        let weak = Arc::new(OnceLock::new());
+        let usher = Usher::new(Arc::clone(&gate), Arc::clone(&weak));
         let mut builder = EndpointBuilder::new();
         builder
             .with_user_agent(&config.user_agent)
             .with_cancel_token(token.clone())
             .with_transport_layer(transports)
+            .with_transport_inspector(Box::new(usher))
             .with_option(timers(config.t1));
         let stack = builder.build();
         let transactions = stack.incoming_transactions().map_err(stack_refused)?;
@@ -289,6 +338,9 @@ impl Endpoint {
             stack: Arc::clone(&stack.inner),
             addresses,
             access: config.access,
+            gate,
+            guests: Arc::default(),
+            room: OnceLock::new(),
             user_agent: config.user_agent,
             patience: config.t1 * 64,
             legs: Mutex::default(),
@@ -296,6 +348,7 @@ impl Endpoint {
             tally,
             runtime: Handle::current(),
         });
+        let _ = weak.set(Arc::downgrade(&core));
         let (calls, incoming) = mpsc::channel(UNTAKEN_CALLS);
         tokio::spawn(async move { stack.serve().await });
         tokio::spawn(dispatch::run(Arc::clone(&core), transactions, calls, token.clone()));
@@ -317,6 +370,12 @@ impl Endpoint {
     /// Opens or shuts the door for new calls.
     pub fn set_admission(&self, admission: Admission) {
         *self.core.admission.lock().unwrap_or_else(PoisonError::into_inner) = admission;
+    }
+
+    /// Tells how many calls there may be, and where their number is kept: above it an INVITE is
+    /// answered 503 at the door, before anything is kept for it. The first word counts.
+    pub fn set_room(&self, live: Arc<AtomicUsize>, most: usize, retry_after_s: u32) {
+        let _ = self.core.room.set(Room { live, most, retry_after_s });
     }
 
     /// UDP address bound.
@@ -347,11 +406,14 @@ impl Endpoint {
             transactions: stack.running_transactions,
             finished_transactions: stack.finished_transactions,
             waiting_ack: stack.waiting_ack,
-            connections: self.core.stack.transport_layer.connections_count(),
+            connections: self.core.guests.count() + self.core.opened_connections(),
             untrusted: tally.untrusted.load(Ordering::Relaxed),
             scanners: tally.scanners.load(Ordering::Relaxed),
             malformed: tally.malformed.load(Ordering::Relaxed),
             refused: tally.refused.load(Ordering::Relaxed),
+            bans: self.core.gate.banned(),
+            banned: tally.banned.load(Ordering::Relaxed),
+            shed: tally.shed.load(Ordering::Relaxed),
         }
     }
 }

@@ -9,16 +9,16 @@ use rsipstack::transport::{SipAddr, SipConnection};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::stream::{Inlet, Stream};
 use super::{Core, Tally, pump};
 
-/// Connections at once; each costs some 200 KiB in rsipstack.
-const MOST_CONNECTIONS: usize = 512;
 /// Pause after the system has refused to accept (out of descriptors).
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until the endpoint stops.
 pub(super) async fn accept(listener: TcpListener, core: Arc<Core>, stop: CancellationToken) {
     let Some(local) = core.addresses.tcp else { return };
+    let Ok(inlet) = Inlet::open(&core.stack.transport_layer).await else { return };
     let local = SipAddr { r#type: Some(Transport::Tcp), addr: local.into() };
     loop {
         let accepted = tokio::select! {
@@ -35,16 +35,31 @@ pub(super) async fn accept(listener: TcpListener, core: Arc<Core>, stop: Cancell
             Tally::count(&core.tally.untrusted);
             continue;
         }
-        let layer = &core.stack.transport_layer;
-        if layer.connections_count() >= MOST_CONNECTIONS {
+        let Some(guest) = core.guests.admit(ip) else {
             Tally::count(&core.tally.refused);
             continue;
-        }
+        };
         // Signalling is small messages that want an answer.
         let _ = stream.set_nodelay(true);
         let token = Some(stop.child_token());
-        if let Ok(connection) = TcpConnection::from_stream(stream, local.clone(), token) {
-            layer.add_connection(SipConnection::Tcp(connection));
-        }
+        let Ok(connection) = TcpConnection::from_stream(stream, local.clone(), token) else {
+            continue;
+        };
+        let Some(reader) = connection.inner.read_half.lock().await.take() else { continue };
+        let stream = Stream {
+            connection: SipConnection::Tcp(connection),
+            from,
+            transport: Transport::Tcp,
+            gate: Arc::clone(&core.gate),
+            inlet: inlet.clone(),
+        };
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = stream.run(reader) => {}
+            }
+            drop(guest);
+        });
     }
 }
