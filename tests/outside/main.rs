@@ -8,6 +8,8 @@
 
 mod agent_phone;
 mod calls;
+mod corpora;
+mod floods;
 mod garbage;
 mod impatience;
 mod placed;

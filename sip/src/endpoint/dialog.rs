@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use rsipstack::sip::headers::{Headers, make_header};
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Header, Host, Method, Request, Response, Transport, Uri, Version};
+use rsipstack::sip::{
+    Header, Host, Method, Request, Response, SipMessage, Transport, Uri, Version,
+};
+use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transport::{SipAddr, SipConnection};
 
 use super::Core;
@@ -263,6 +266,18 @@ pub(super) fn to_tag(headers: &Headers) -> Option<String> {
 pub(super) fn from_tag(headers: &Headers) -> Option<String> {
     let from = headers.get(|it| if let Header::From(from) = it { Some(from) } else { None })?;
     from.tag().ok().flatten().map(|it| it.value().to_owned())
+}
+
+/// Reads of a message what a dialog reads. For fuzzing.
+pub(super) fn try_reading(message: &SipMessage) {
+    let (SipMessage::Request(Request { headers, body, .. })
+    | SipMessage::Response(Response { headers, body, .. })) = message;
+    let _ = (to_tag(headers), from_tag(headers), sdp_of(headers, body));
+    let _ = (contact_of(message), record_routes(message));
+    let _ = SipConnection::get_destination(message);
+    if let SipMessage::Request(request) = message {
+        let _ = TransactionKey::from_request(request, TransactionRole::Server);
+    }
 }
 
 fn contact_of(message: &impl HeadersExt) -> Option<Uri> {

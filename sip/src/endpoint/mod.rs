@@ -39,6 +39,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use rsipstack::EndpointBuilder;
+use rsipstack::sip::Transport;
 use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
 use rsipstack::transport::TransportLayer;
 use rsipstack::transport::udp::UdpConnection;
@@ -415,6 +416,24 @@ impl Endpoint {
             banned: tally.banned.load(Ordering::Relaxed),
             shed: tally.shed.load(Ordering::Relaxed),
         }
+    }
+}
+
+/// Does with these bytes all that the door does before anything is kept, as a datagram and as a
+/// stream. For fuzzing: it shall do nothing else, whatever the bytes.
+#[doc(hidden)]
+pub fn try_door(bytes: &[u8]) {
+    let mut message = bytes.to_vec();
+    if let wire::Cut::Message(length) = wire::cut(&message, 0) {
+        assert!(length <= message.len());
+    }
+    wire::farewell(&message, 400);
+    wire::mend(&mut message);
+    wire::unsaid_body(&message);
+    let gate = Gate::new(Access::default(), Arc::default());
+    let from = SocketAddr::from(([192, 0, 2, 1], 5060));
+    if let gate::Judgement::Pass(message) = gate.judge(&message, from, Transport::Udp) {
+        dialog::try_reading(&message);
     }
 }
 

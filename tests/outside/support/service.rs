@@ -206,6 +206,13 @@ impl Serving {
         until("the end of the service", async || program.ended()).await
     }
 
+    /// Memory that it has in use.
+    pub(crate) fn memory_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/statm", self.program.child.id());
+        let pages = fs::read_to_string(path).unwrap();
+        pages.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    }
+
     /// Local ports of its UDP sockets.
     pub(crate) fn udp_ports(&self) -> BTreeSet<u16> {
         let process = PathBuf::from(format!("/proc/{}", self.program.child.id()));

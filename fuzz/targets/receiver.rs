@@ -1,0 +1,49 @@
+//! Packets in, frames out: every pull gives sound within full scale.
+#![no_main]
+
+use arbitrary::Arbitrary;
+use cordboard_audio::codec::Codec;
+use cordboard_audio::jitter::Packet;
+use cordboard_audio::receive::Receiver;
+use cordboard_audio::{Frame, MediaTime, SampleRate};
+use libfuzzer_sys::fuzz_target;
+
+#[derive(Arbitrary, Debug)]
+enum Act<'a> {
+    Insert { sequence: u16, timestamp: u32, marker: bool, payload: &'a [u8] },
+    Next { lost: u8, late: bool, payload: &'a [u8] },
+    Pass(u16),
+    Pull,
+    Switch(bool),
+    Reset,
+}
+
+fuzz_target!(|acts: Vec<Act<'_>>| {
+    let mut receiver = Receiver::new(Codec::Pcmu);
+    let mut frame = Frame::silence(MediaTime::ZERO, SampleRate::NARROW);
+    let mut now_ms = 0_u64;
+    let (mut sequence, mut timestamp) = (0_u16, 0_u32);
+    for act in acts {
+        let now = MediaTime::from_millis(now_ms);
+        match act {
+            Act::Insert { sequence, timestamp, marker, payload } => {
+                receiver.insert(Packet { sequence, timestamp, marker, payload, arrived: now });
+            }
+            Act::Next { lost, late, payload } => {
+                let steps = u16::from(lost % 4) + 1;
+                sequence = sequence.wrapping_add(steps);
+                timestamp = timestamp.wrapping_add(160 * u32::from(steps));
+                let arrived = MediaTime::from_millis(now_ms + u64::from(late) * 60);
+                receiver.insert(Packet { sequence, timestamp, marker: false, payload, arrived });
+            }
+            Act::Pass(sequence) => receiver.pass(sequence),
+            Act::Pull => {
+                receiver.pull_into(now, &mut frame);
+                assert!(frame.samples().iter().all(|it| (-1.5..=1.5).contains(it)));
+                now_ms += 20;
+            }
+            Act::Switch(a_law) => receiver.set_codec(if a_law { Codec::Pcma } else { Codec::Pcmu }),
+            Act::Reset => receiver.reset(),
+        }
+    }
+});
