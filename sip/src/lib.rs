@@ -11,6 +11,8 @@
 //! - [`dtmf`]: keys as telephone events (RFC 4733).
 //! - [`ports`] and [`access`]: which ports we use, whom we listen to and whom we may ring; [`bans`]:
 //!   whom not for a while.
+//! - [`session_timer`] and [`reliable`]: calls whose far end vanished, and provisional responses
+//!   that must arrive (RFC 4028, RFC 3262).
 //! - [`endpoint`]: transports, calls in and out (RFC 3261).
 #![forbid(unsafe_code)]
 
@@ -21,7 +23,9 @@ pub mod endpoint;
 pub mod latch;
 pub mod negotiation;
 pub mod ports;
+pub mod reliable;
 pub mod rtp;
 pub mod sdp;
 pub mod sender;
+pub mod session_timer;
 pub mod srtp;

@@ -173,7 +173,12 @@ async fn invites_that_ask_too_much_are_refused_with_what_would_do() {
     let phone = Phone::new(&here).await;
     let invite = |name: &str| phone.request("INVITE", name, 1, "", &sdp(4000));
     for (text, status, header, value) in [
-        (invite("a").replace("Max", "Require: 100rel\r\nMax"), 420, "Unsupported", "100rel"),
+        (
+            invite("a").replace("Max", "Require: replaces, 100rel\r\nMax"),
+            420,
+            "Unsupported",
+            "replaces",
+        ),
         (invite("b").replace("application/sdp", "text/plain"), 415, "Accept", "application/sdp"),
         (invite("c").replace("Contact:", "X-Contact:"), 400, "Call-ID", "c"),
         (invite("d").replace("CSeq: 1 INVITE", "CSeq: 1 BYE"), 400, "call-id", "d"),

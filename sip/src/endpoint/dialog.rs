@@ -14,7 +14,9 @@ use rsipstack::transport::{SipAddr, SipConnection};
 use super::Core;
 
 /// Methods that we serve, for `Allow`.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+/// Extensions that we know, for `Supported` and against `Require`.
+pub(super) const SUPPORTED: [&str; 2] = ["timer", "100rel"];
 /// The body that we read in an INVITE.
 pub(super) const SDP: &str = "application/sdp";
 
@@ -36,6 +38,8 @@ pub(super) struct Dialog {
     connection: Option<SipConnection>,
     /// Where the request that began it came from.
     source: Option<SocketAddr>,
+    /// Whether they take UPDATE.
+    pub(super) updates: bool,
 }
 
 impl Dialog {
@@ -61,6 +65,7 @@ impl Dialog {
             contact: core.addresses.contact(transport, source.ip()),
             connection: reliable(connection.cloned()),
             source: Some(source),
+            updates: names(&request.headers, "Allow", "UPDATE"),
         })
     }
 
@@ -89,7 +94,20 @@ impl Dialog {
             contact: value("Contact"),
             connection: reliable(connection),
             source,
+            updates: names(&response.headers, "Allow", "UPDATE"),
         }
+    }
+
+    /// Counts on from where an early dialog with the same branch stood.
+    pub(super) fn goes_on(&mut self, early: &Self) {
+        self.local_seq = self.local_seq.max(early.local_seq);
+        self.remote_seq = self.remote_seq.max(early.remote_seq);
+        self.updates |= early.updates;
+    }
+
+    /// Leaves room for requests that others of ours may have sent on this dialog.
+    pub(super) const fn skip(&mut self, requests: u32) {
+        self.local_seq += requests;
     }
 
     /// Our contact, as in `Contact`.
@@ -207,6 +225,7 @@ impl Reply<'_> {
         }
         if self.code > 100 {
             headers.push(make_header("Allow", ALLOW.to_owned()));
+            headers.push(make_header("Supported", SUPPORTED.join(", ")));
             headers.push(make_header("Server", core.user_agent.clone()));
         }
         headers.extend(self.headers);
@@ -254,6 +273,17 @@ pub(super) fn sdp_of(headers: &Headers, body: &[u8]) -> Option<String> {
 /// `application/sdp` of `application/sdp; charset=utf-8`.
 pub(super) fn media_type(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether a list field, in all its lines, names a token.
+pub(super) fn names(headers: &Headers, field: &str, token: &str) -> bool {
+    listed(headers, field).any(|it| it.eq_ignore_ascii_case(token))
+}
+
+/// The tokens of a list field, in all its lines.
+pub(super) fn listed<'a>(headers: &'a Headers, field: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = headers.iter().filter(move |it| it.name().eq_ignore_ascii_case(field));
+    lines.flat_map(|it| it.value().split(',')).map(str::trim).filter(|it| !it.is_empty())
 }
 
 /// Tag of `To`.

@@ -13,9 +13,11 @@ use rsipstack::transport::SipConnection;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::dialog::{Dialog, Reply, SDP, from_tag, media_type, source_of, to_tag};
+use super::dialog::{
+    Dialog, Reply, SDP, SUPPORTED, from_tag, listed, media_type, source_of, to_tag,
+};
 use super::line::{Incoming, Input};
-use super::{Admission, BUSY_RETRY_AFTER_S, Core, Tally, incoming, pump};
+use super::{Admission, BUSY_RETRY_AFTER_S, Core, Tally, incoming, pump, refresh, wire};
 
 /// rsipstack's timer queue can miss the waking for a timer that became its first; a timer set
 /// now and then makes it look again.
@@ -129,7 +131,8 @@ pub(super) fn unavailable(code: u16, retry_after_s: u32) -> Reply<'static> {
 
 /// A call begins.
 fn begin(core: &Arc<Core>, tx: Transaction, calls: &mpsc::Sender<Incoming>) {
-    if let Some(reply) = objection(&tx.original) {
+    let objection = objection(&tx.original).or_else(|| refresh::objection(core, &tx.original));
+    if let Some(reply) = objection {
         answer(core, tx, reply);
         return;
     }
@@ -156,13 +159,10 @@ fn begin(core: &Arc<Core>, tx: Transaction, calls: &mpsc::Sender<Incoming>) {
 
 /// Extensions that are asked for and that we do not have (RFC 3261 §8.2.2.3).
 fn unsupported(request: &Request) -> Option<Reply<'static>> {
-    let required: Vec<&str> = request
-        .headers
-        .iter()
-        .filter_map(|it| if let Header::Require(it) = it { Some(it.value()) } else { None })
-        .collect();
-    let headers = vec![make_header("Unsupported", required.join(", "))];
-    (!required.is_empty()).then(|| Reply { headers, ..Reply::status(420) })
+    let known = |it: &&str| SUPPORTED.iter().any(|known| known.eq_ignore_ascii_case(it));
+    let unknown: Vec<&str> = listed(&request.headers, "Require").filter(|it| !known(it)).collect();
+    let headers = vec![make_header("Unsupported", unknown.join(", "))];
+    (!unknown.is_empty()).then(|| Reply { headers, ..Reply::status(420) })
 }
 
 /// What about an INVITE we cannot do (RFC 3261 §8.2.3).

@@ -6,20 +6,27 @@
 //!                                      │ refuse, CANCEL │ none in 64·T1 ──► BYE, NoAck
 //!                                      └──► (nothing)   └ the first answer begins here
 //! ```
+//!
+//! Beside that runs the session timer: refreshed by UPDATE, where they take it, else by a
+//! re-INVITE with the description that they have already.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rsipstack::sip::headers::make_header;
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Method, Request, StatusCodeKind};
+use rsipstack::sip::{Method, Request, Response, StatusCodeKind};
 use rsipstack::transaction::transaction::Transaction;
 use tokio_util::sync::CancellationToken;
 
 use super::dialog::{Dialog, Reply, SDP, from_tag, sdp_of};
+use super::incoming::Said;
 use super::line::{Command, Ends, Input, LegSignal};
 use super::pump::{self, Answering, ServerEvent};
-use super::{Core, Entered, dispatch};
+use super::refresh::Session;
+use super::{Core, Entered, dispatch, refresh};
+use crate::reliable::{Provisionals, RAck};
+use crate::session_timer::Due;
 
 /// Requests kept for a moment because the ACK that they overtook has not come.
 const MOST_STASHED: usize = 8;
@@ -59,6 +66,15 @@ impl Pending {
     }
 }
 
+/// What a re-INVITE of ours is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Changing {
+    /// The leg wants another session.
+    Session,
+    /// The session timer.
+    Refresh,
+}
+
 /// How far the end is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Ending {
@@ -79,9 +95,16 @@ pub(super) struct Talk {
     stashed: VecDeque<Transaction>,
     serial: u32,
     /// Our re-INVITE is on its way.
-    changing: bool,
+    changing: Option<Changing>,
     ending: Ending,
     lost: Option<CancellationToken>,
+    session: Session,
+    /// Our description as they have it.
+    ours: Option<String>,
+    /// The description that our re-INVITE offers.
+    offered: Option<String>,
+    /// What was said before the answer and may still be acknowledged.
+    said: Option<Provisionals<Said>>,
     _entered: Entered,
 }
 
@@ -94,6 +117,7 @@ impl Talk {
         pending: Option<Pending>,
     ) -> Self {
         let lost = dialog.connection().and_then(|it| it.cancel_token());
+        let session = Session::new(&core);
         Self {
             core,
             dialog,
@@ -101,11 +125,25 @@ impl Talk {
             pending,
             stashed: VecDeque::new(),
             serial: 0,
-            changing: false,
+            changing: None,
             ending: Ending::No,
             lost,
+            session,
+            ours: None,
+            offered: None,
+            said: None,
             _entered: entered,
         }
+    }
+
+    /// With a session timer that has been agreed on, and our description.
+    pub(super) fn timed(self, session: Session, ours: Option<String>) -> Self {
+        Self { session, ours, ..self }
+    }
+
+    /// With what was said before the answer.
+    pub(super) fn rung(self, said: Provisionals<Said>) -> Self {
+        Self { said: Some(said), ..self }
     }
 
     /// Hangs up before anything else: the answer to a call that we had given up.
@@ -127,6 +165,8 @@ impl Talk {
     /// Talks to the end.
     pub(super) async fn run(mut self) {
         let mut commanded = true;
+        let mut second = tokio::time::interval(Session::second(&self.core));
+        second.reset();
         loop {
             let lost = self.lost.clone();
             let over = tokio::select! {
@@ -136,6 +176,11 @@ impl Talk {
                     false
                 }
                 Some(input) = self.ends.inbox.recv() => self.input(input),
+                _ = second.tick() => {
+                    self.session.count();
+                    self.mind_session();
+                    false
+                }
                 () = broken(lost) => {
                     self.lost = None;
                     self.ends.signal(LegSignal::TransportLost);
@@ -163,7 +208,10 @@ impl Talk {
                     tokio::spawn(pump::exchange(Arc::clone(&self.core), request, at, to));
                 }
             }
-            Command::Ringing | Command::Answer(_) | Command::Refuse { .. } => {}
+            Command::Ringing
+            | Command::Progress(_)
+            | Command::Answer(_)
+            | Command::Refuse { .. } => {}
         }
     }
 
@@ -172,21 +220,97 @@ impl Talk {
         match input {
             Input::Arrived(tx) => return self.arrived(*tx),
             Input::Server(serial, event) => return self.server(serial, event),
-            Input::Reinvited(response) => {
-                self.changing = false;
-                self.ends.signal(match response {
-                    Some(it) if it.status_code.kind() == StatusCodeKind::Successful => {
-                        self.dialog.retarget(&*it);
-                        LegSignal::ReinviteAccepted { sdp: sdp_of(&it.headers, &it.body) }
-                    }
-                    Some(it) => LegSignal::ReinviteRefused { code: it.status_code.code() },
-                    None => LegSignal::ReinviteRefused { code: 503 },
-                });
-            }
+            Input::Reinvited(response) => self.reinvited(response.as_deref()),
+            Input::Refreshed(response) => self.refreshed(response.as_deref()),
             Input::ByeDone => return true,
             Input::Client(_) | Input::GaveUp => {}
         }
         false
+    }
+
+    /// Our re-INVITE has been answered.
+    fn reinvited(&mut self, response: Option<&Response>) {
+        let purpose = self.changing.take();
+        let offered = self.offered.take();
+        let code = response.map_or(503, |it| it.status_code.code());
+        match response.filter(|it| it.status_code.kind() == StatusCodeKind::Successful) {
+            Some(it) => {
+                self.dialog.retarget(it);
+                self.session.accepted(it);
+                self.ours = offered;
+                if purpose == Some(Changing::Session) {
+                    let sdp = sdp_of(&it.headers, &it.body);
+                    self.ends.signal(LegSignal::ReinviteAccepted { sdp });
+                }
+            }
+            None => {
+                if purpose == Some(Changing::Session) {
+                    self.ends.signal(LegSignal::ReinviteRefused { code });
+                }
+                self.refresh_refused(response);
+            }
+        }
+    }
+
+    /// Our refreshing UPDATE has been answered.
+    fn refreshed(&mut self, response: Option<&Response>) {
+        match response.filter(|it| it.status_code.kind() == StatusCodeKind::Successful) {
+            Some(it) => {
+                self.dialog.retarget(it);
+                self.session.accepted(it);
+            }
+            None => {
+                // Who says so has changed its mind since its Allow.
+                let code = response.map(|it| it.status_code.code());
+                self.dialog.updates &= !matches!(code, Some(405 | 501));
+                self.refresh_refused(response);
+            }
+        }
+    }
+
+    fn refresh_refused(&mut self, response: Option<&Response>) {
+        if self.session.refused(response) && self.ending == Ending::No {
+            self.expire();
+        }
+    }
+
+    /// A second has passed.
+    fn mind_session(&mut self) {
+        if self.ending != Ending::No {
+            return;
+        }
+        match self.session.timer.poll(self.session.now()) {
+            Some(Due::HangUp) => self.expire(),
+            Some(Due::Refresh) if self.changing.is_none() && self.pending.is_none() => {
+                self.refresh();
+            }
+            Some(Due::Refresh) | None => {}
+        }
+    }
+
+    fn expire(&mut self) {
+        self.ends.signal(LegSignal::Expired);
+        self.hang_up(Some("SIP;cause=408;text=\"Session expired\"".to_owned()));
+    }
+
+    /// RFC 4028 §7.4, §10.
+    fn refresh(&mut self) {
+        if !self.dialog.updates {
+            if let Some(sdp) = self.ours.clone() {
+                self.session.timer.refreshing();
+                self.offer(sdp, Changing::Refresh);
+            }
+            return;
+        }
+        let headers = self.session.propose();
+        let Some(request) = self.dialog.request(Method::Update, headers, None) else { return };
+        self.session.timer.refreshing();
+        let (at, to) = (self.dialog.connection(), self.dialog.destination());
+        let (core, inbox) = (Arc::clone(&self.core), self.ends.to_inbox.clone());
+        tokio::spawn(async move {
+            let response = pump::exchange(core, request, at, to).await;
+            let _ = inbox.send(Input::Refreshed(response.map(Box::new)));
+        });
     }
 
     fn server(&mut self, serial: u32, event: ServerEvent) -> bool {
@@ -250,7 +374,13 @@ impl Talk {
             Method::Update => self.updated(tx),
             Method::Info => inform(&self.core, &self.ends, tx),
             Method::Options => dispatch::answer(&self.core, tx, dispatch::able()),
-            Method::PRack | Method::Notify => self.answer(tx, 481),
+            Method::PRack => {
+                let rack = tx.original.header_value("RAck").and_then(|it| RAck::parse(&it));
+                let known = self.said.as_mut().zip(rack);
+                let known = known.and_then(|(said, rack)| said.acknowledge(rack)).is_some();
+                self.answer(tx, if known { 200 } else { 481 });
+            }
+            Method::Notify => self.answer(tx, 481),
             _ => self.answer(tx, 405),
         }
         false
@@ -258,15 +388,7 @@ impl Talk {
 
     /// RFC 3261 §14.2.
     fn invited(&mut self, tx: Transaction) {
-        if self.changing {
-            self.answer(tx, 491);
-            return;
-        }
-        if self.pending.is_some() {
-            let headers = vec![make_header("Retry-After", "1".to_owned())];
-            dispatch::answer(&self.core, tx, Reply { headers, ..Reply::status(500) });
-            return;
-        }
+        let Some(tx) = self.unobjectionable(tx) else { return };
         self.serial += 1;
         let serial = self.serial;
         let request = tx.original.clone();
@@ -282,17 +404,19 @@ impl Talk {
 
     /// RFC 3311 §5.2.
     fn updated(&mut self, tx: Transaction) {
-        if self.changing || self.pending.is_some() {
-            self.answer(tx, 491);
-            return;
-        }
         let request = tx.original.clone();
         let Some(sdp) = sdp_of(&request.headers, &request.body) else {
+            if let Some(reply) = refresh::objection(&self.core, &request) {
+                dispatch::answer(&self.core, tx, reply);
+                return;
+            }
             self.dialog.retarget(&request);
+            let headers = self.session.grant(&request);
             let contact = Some(self.dialog.contact());
-            dispatch::answer(&self.core, tx, Reply { contact, ..Reply::status(200) });
+            dispatch::answer(&self.core, tx, Reply { contact, headers, ..Reply::status(200) });
             return;
         };
+        let Some(tx) = self.unobjectionable(tx) else { return };
         self.serial += 1;
         self.ends.signal(LegSignal::Reinvited { sdp: Some(sdp) });
         let (serial, awaiting) = (self.serial, Awaiting::Decision);
@@ -300,13 +424,35 @@ impl Talk {
         self.pending = Some(Pending { serial, request, answerer, awaiting });
     }
 
+    /// Refuses a change that crosses another (RFC 3261 §14.2, RFC 3311 §5.2), or whose session
+    /// would be too short.
+    fn unobjectionable(&self, tx: Transaction) -> Option<Transaction> {
+        let reply = if self.changing.is_some() {
+            Some(Reply::status(491))
+        } else if self.pending.is_some() {
+            let headers = vec![make_header("Retry-After", "1".to_owned())];
+            Some(Reply { headers, ..Reply::status(500) })
+        } else {
+            refresh::objection(&self.core, &tx.original)
+        };
+        match reply {
+            Some(reply) => {
+                dispatch::answer(&self.core, tx, reply);
+                None
+            }
+            None => Some(tx),
+        }
+    }
+
     fn accept(&mut self, sdp: String) {
         let Some(mut pending) = self.pending.take_if(|it| it.awaiting == Awaiting::Decision) else {
             return;
         };
         self.dialog.retarget(&pending.request);
+        let headers = self.session.grant(&pending.request);
+        self.ours = Some(sdp.clone());
         let contact = Some(self.dialog.contact());
-        let reply = Reply { contact, sdp: Some(sdp), ..Reply::status(200) };
+        let reply = Reply { contact, headers, sdp: Some(sdp), ..Reply::status(200) };
         let response = reply.to(&self.core, &pending.request);
         match pending.answerer {
             Answerer::Invite(ref answering) => {
@@ -331,15 +477,20 @@ impl Talk {
     }
 
     fn reinvite(&mut self, sdp: String) {
-        if self.changing || self.pending.is_some() || self.ending != Ending::No {
+        if self.changing.is_some() || self.pending.is_some() || self.ending != Ending::No {
             // Theirs came first: as if they had answered 491 (RFC 3261 §14.1).
             self.ends.signal(LegSignal::ReinviteRefused { code: 491 });
             return;
         }
-        let Some(request) = self.request(Method::Invite, Some((SDP, sdp.into_bytes()))) else {
-            return;
-        };
-        self.changing = true;
+        self.offer(sdp, Changing::Session);
+    }
+
+    fn offer(&mut self, sdp: String, purpose: Changing) {
+        let headers = self.session.propose();
+        let body = Some((SDP, sdp.clone().into_bytes()));
+        let Some(request) = self.dialog.request(Method::Invite, headers, body) else { return };
+        self.offered = Some(sdp);
+        self.changing = Some(purpose);
         let (at, to) = (self.dialog.connection(), self.dialog.destination());
         let (core, inbox) = (Arc::clone(&self.core), self.ends.to_inbox.clone());
         tokio::spawn(async move {

@@ -87,7 +87,8 @@ pub enum LegSignal {
         /// Body.
         body: Vec<u8>,
     },
-    /// The far side rings.
+    /// The far side rings. A description is its answer to our offer, for ringback and
+    /// announcements; the last one counts where branches differ.
     Progress {
         /// 101 to 199.
         code: u16,
@@ -115,8 +116,18 @@ pub enum LegSignal {
         /// `Reason`.
         reason: Option<String>,
     },
-    /// Our answer was not acknowledged within 64·T1; BYE has been sent.
+    /// Our answer, or what we said before it, was not acknowledged within 64·T1; BYE or 504 has
+    /// been sent.
     NoAck,
+    /// The far end vanished: nobody refreshed the session (RFC 4028). BYE has been sent.
+    Expired,
+    /// A message of the leg passed; told only where [`super::Endpoint::set_trace`] wants it.
+    Trace {
+        /// Whether we sent it.
+        sent: bool,
+        /// One line, without addresses, credentials and keys.
+        summary: String,
+    },
     /// The connection under the leg broke. The call goes on: the next request opens another.
     TransportLost,
 }
@@ -135,6 +146,12 @@ impl Line {
     /// Rings on: 180.
     pub fn ringing(&self) {
         self.send(Command::Ringing);
+    }
+
+    /// Sends sound before the answer: 183 with our description, which is that of the answer too.
+    /// Void where the INVITE brought no offer.
+    pub fn progress(&self, sdp: String) {
+        self.send(Command::Progress(sdp));
     }
 
     /// Answers the call with a session description: 200.
@@ -183,6 +200,7 @@ impl Line {
 #[derive(Debug)]
 pub(super) enum Command {
     Ringing,
+    Progress(String),
     Answer(String),
     Refuse { code: u16, retry_after_s: Option<u32> },
     HangUp { reason: Option<String> },
@@ -202,6 +220,8 @@ pub(super) enum Input {
     Client(ClientEvent),
     /// Final answer to our re-INVITE; none came where none is.
     Reinvited(Option<Box<Response>>),
+    /// Final answer to our refreshing UPDATE.
+    Refreshed(Option<Box<Response>>),
     /// Our BYE has been answered, or never will be.
     ByeDone,
     /// No final answer to an INVITE that we cancelled.

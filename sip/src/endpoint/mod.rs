@@ -14,12 +14,13 @@
 //! Doorman and stream ask the gate what a message is and whether its source is listened to; the
 //! usher answers, without keeping anything, whom we do not serve and what there is no room for.
 //!
-//! Absent: media, registration, authentication, TLS, transfer, session timers.
+//! Absent: media, registration, authentication, TLS, transfer.
 
 mod addresses;
 mod dialog;
 mod dispatch;
 mod doorman;
+mod early;
 mod established;
 mod gate;
 mod guests;
@@ -27,8 +28,10 @@ mod incoming;
 mod line;
 mod outgoing;
 mod pump;
+mod refresh;
 mod stream;
 mod tcp;
+mod trace;
 mod usher;
 mod wire;
 
@@ -56,7 +59,9 @@ use self::line::Input;
 pub use self::line::{Incoming, Leg, LegSignal, Line};
 pub use self::outgoing::{DialError, DialRequest};
 use self::usher::Usher;
+use self::trace::{Inspector, Tracer};
 use crate::access::Access;
+use crate::session_timer::Limits;
 
 /// T1 of RFC 3261 §17.1.1.1: an estimate of the round trip.
 pub const T1: Duration = Duration::from_millis(500);
@@ -194,6 +199,8 @@ struct Core {
     legs: Mutex<HashMap<LegKey, mpsc::UnboundedSender<Input>>>,
     admission: Mutex<Admission>,
     tally: Arc<Tally>,
+    timers: Mutex<Limits>,
+    tracer: Arc<Tracer>,
     /// Where legs live, whoever dials them.
     runtime: Handle,
 }
@@ -224,6 +231,15 @@ impl Core {
         self.stack.transport_layer.connections_count().saturating_sub(inlet)
     }
 
+    fn timers(&self) -> Limits {
+        *self.timers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// [`T1`], or what tests have for it.
+    fn t1(&self) -> Duration {
+        self.patience / 64
+    }
+
     /// Enters a leg; the entry goes with the guard.
     fn enter(self: &Arc<Self>, key: LegKey, inbox: mpsc::UnboundedSender<Input>) -> Entered {
         self.legs().insert(key.clone(), inbox);
@@ -240,6 +256,7 @@ struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         self.core.legs().remove(&self.key);
+        self.core.tracer.forget(&self.key.0, &self.key.1);
     }
 }
 
@@ -326,12 +343,14 @@ impl Endpoint {
 
         let weak = Arc::new(OnceLock::new());
         let usher = Usher::new(Arc::clone(&gate), Arc::clone(&weak));
+        let tracer = Arc::new(Tracer::default());
         let mut builder = EndpointBuilder::new();
         builder
             .with_user_agent(&config.user_agent)
             .with_cancel_token(token.clone())
             .with_transport_layer(transports)
             .with_transport_inspector(Box::new(usher))
+            .with_inspector(Box::new(Inspector(Arc::clone(&tracer))))
             .with_option(timers(config.t1));
         let stack = builder.build();
         let transactions = stack.incoming_transactions().map_err(stack_refused)?;
@@ -347,6 +366,8 @@ impl Endpoint {
             legs: Mutex::default(),
             admission: Mutex::default(),
             tally,
+            timers: Mutex::default(),
+            tracer,
             runtime: Handle::current(),
         });
         let _ = weak.set(Arc::downgrade(&core));
@@ -377,6 +398,18 @@ impl Endpoint {
     /// answered 503 at the door, before anything is kept for it. The first word counts.
     pub fn set_room(&self, live: Arc<AtomicUsize>, most: usize, retry_after_s: u32) {
         let _ = self.core.room.set(Room { live, most, retry_after_s });
+    }
+
+    /// Sets the session timers of calls that begin from now on; the defaults are those of RFC 4028.
+    /// Where T1 is not the standard one, seconds shrink with it.
+    pub fn set_session_timers(&self, limits: Limits) {
+        *self.core.timers.lock().unwrap_or_else(PoisonError::into_inner) = limits;
+    }
+
+    /// Whether calls that begin from now on are told their messages as [`LegSignal::Trace`], at
+    /// most 200 a leg; at first they are not.
+    pub fn set_trace(&self, on: bool) {
+        self.core.tracer.turn(on);
     }
 
     /// UDP address bound.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use rsipstack::sip::headers::make_header;
-use rsipstack::sip::prelude::HeadersExt;
+use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::{
     Header, Host, Method, Request, Response, Scheme, StatusCodeKind, Uri, Version, parse_uri,
 };
@@ -15,9 +15,11 @@ use rsipstack::transport::{SipAddr, SipConnection};
 use tokio::task::AbortHandle;
 
 use super::dialog::{ALLOW, Dialog, Reply, SDP, sdp_of, source_of, uri_transport, via};
+use super::early::Early;
 use super::established::Talk;
 use super::line::{Command, Ends, Input, Leg, LegSignal};
 use super::pump::{self, ClientEvent};
+use super::refresh::{self, Session};
 use super::{Core, Entered, dispatch};
 
 /// Requests kept that overtook the answer.
@@ -108,6 +110,7 @@ pub(super) fn dial(core: &Arc<Core>, request: DialRequest) -> Result<Leg, DialEr
     let from = format!("{name}<{from}>;tag={tag}");
     let call_id = make_uuid_v4();
     let (leg, ends) = Ends::pair();
+    core.tracer.follow(&call_id, &tag, &ends.signals);
     let entered = core.enter((call_id.clone(), tag), ends.to_inbox.clone());
     let draft = Draft { core: Arc::clone(core), to, from, call_id, sdp: request.sdp, headers };
     core.runtime.spawn(draft.run(ends, entered));
@@ -145,7 +148,8 @@ impl Draft {
             Ok(Err((code, reason))) => return refused(&ends, code, reason),
             Err(_) => return refused(&ends, 503, "name server did not answer"),
         };
-        let Some(invite) = self.invite(destination.ip()) else {
+        let session = Session::new(&self.core);
+        let Some(invite) = self.invite(destination.ip(), &session) else {
             return refused(&ends, 500, "cannot write the request");
         };
         let to = SipAddr { r#type: Some(uri_transport(&self.to)), addr: destination.into() };
@@ -164,6 +168,9 @@ impl Draft {
             ringing: false,
             cancel: Cancel::No,
             stashed: VecDeque::new(),
+            session,
+            early: Early::default(),
+            superseded: 0,
         };
         calling.run().await;
     }
@@ -187,7 +194,7 @@ impl Draft {
         }
     }
 
-    fn invite(&self, peer: IpAddr) -> Option<Request> {
+    fn invite(&self, peer: IpAddr, session: &Session) -> Option<Request> {
         let transport = uri_transport(&self.to);
         let mut headers = vec![
             via(&self.core, transport, peer)?,
@@ -200,6 +207,7 @@ impl Draft {
             make_header("Allow", ALLOW.to_owned()),
             make_header("User-Agent", self.core.user_agent.clone()),
         ];
+        headers.extend(session.propose());
         headers.extend(self.headers.iter().cloned());
         let body = self.sdp.clone().into_bytes();
         if !body.is_empty() {
@@ -231,6 +239,11 @@ struct Calling {
     ringing: bool,
     cancel: Cancel,
     stashed: VecDeque<Transaction>,
+    session: Session,
+    early: Early,
+    /// INVITEs of ours that were answered such that another took their place, and whose
+    /// transactions have still to end.
+    superseded: u32,
 }
 
 impl Calling {
@@ -240,8 +253,13 @@ impl Calling {
             tokio::select! {
                 command = self.ends.commands.recv(), if commanded => {
                     commanded = command.is_some();
-                    if matches!(command, Some(Command::HangUp { .. }) | None) {
-                        self.give_up();
+                    match command {
+                        Some(Command::HangUp { .. }) | None => self.give_up(),
+                        Some(Command::AcceptReinvite(sdp)) => self.early.decide(&self.core, Ok(sdp)),
+                        Some(Command::RefuseReinvite { code }) => {
+                            self.early.decide(&self.core, Err(code));
+                        }
+                        Some(_) => {}
                     }
                 }
                 Some(input) = self.ends.inbox.recv() => match input {
@@ -253,6 +271,7 @@ impl Calling {
                         match response.status_code.kind() {
                             StatusCodeKind::Provisional => self.provisional(code, &response),
                             StatusCodeKind::Successful => return self.answered(*response).await,
+                            _ if code == 422 && self.ask_longer(&response) => {}
                             _ => {
                                 let retry = response.header_value("Retry-After");
                                 let retry = retry.and_then(|it| leading_number(&it));
@@ -264,6 +283,9 @@ impl Calling {
                     Input::Client(ClientEvent::Unreachable) => {
                         return self.over(503, "unreachable", None);
                     }
+                    Input::Client(ClientEvent::Ended) if self.superseded > 0 => {
+                        self.superseded -= 1;
+                    }
                     Input::Client(ClientEvent::Ended) => return self.over(408, "no answer", None),
                     Input::GaveUp => {
                         if let Some(sending) = &self.sending {
@@ -271,11 +293,9 @@ impl Calling {
                         }
                         return self.over(487, "given up", None);
                     }
-                    Input::Arrived(tx) if self.stashed.len() < MOST_STASHED => {
-                        self.stashed.push_back(*tx);
-                    }
-                    Input::Arrived(tx) => dispatch::answer(&self.core, *tx, Reply::status(481)),
-                    Input::Server(..) | Input::Reinvited(_) | Input::ByeDone => {}
+                    Input::Arrived(tx) => self.arrived(*tx),
+                    Input::Server(..) | Input::Reinvited(_) | Input::Refreshed(_)
+                    | Input::ByeDone => {}
                 },
             }
         }
@@ -286,10 +306,55 @@ impl Calling {
         if self.cancel == Cancel::Wanted {
             self.send_cancel();
         }
-        if code > 100 && self.cancel == Cancel::No {
-            let sdp = sdp_of(&response.headers, &response.body);
+        if code == 100 {
+            return;
+        }
+        let (connection, source) = self.way();
+        let early = &mut self.early;
+        let sdp = early.provisional(&self.core, &self.invite, response, (connection, source));
+        if let Some(sdp) = sdp.filter(|_| self.cancel == Cancel::No) {
             self.ends.signal(LegSignal::Progress { code, sdp });
         }
+    }
+
+    /// A request of a branch that rings, or whose answer it overtook.
+    fn arrived(&mut self, tx: Transaction) {
+        match self.early.arrived(&self.core, tx) {
+            Ok(Some(sdp)) => self.ends.signal(LegSignal::Reinvited { sdp: Some(sdp) }),
+            Ok(None) => {}
+            Err(tx) if self.stashed.len() < MOST_STASHED => self.stashed.push_back(tx),
+            Err(tx) => dispatch::answer(&self.core, tx, Reply::status(481)),
+        }
+    }
+
+    /// 422: the same INVITE again with a longer session interval (RFC 4028 §7.3); whether it went.
+    fn ask_longer(&mut self, response: &Response) -> bool {
+        if self.cancel != Cancel::No || !self.session.timer.raise(refresh::min_se(Some(response))) {
+            return false;
+        }
+        let Some(invite) = again(&self.core, &self.invite, self.session.propose()) else {
+            return false;
+        };
+        let Some(to) = self.sent.clone().and_then(|(_, destination)| destination) else {
+            return false;
+        };
+        let inbox = self.ends.to_inbox.clone();
+        let tell = move |event| {
+            let _ = inbox.send(Input::Client(event));
+        };
+        self.superseded += 1;
+        self.ringing = false;
+        self.sending = pump::send_invite(Arc::clone(&self.core), invite.clone(), to, tell);
+        self.invite = invite;
+        true
+    }
+
+    /// How the INVITE went out, and to whom.
+    fn way(&self) -> (Option<SipConnection>, Option<SocketAddr>) {
+        let (connection, destination) = self.sent.clone().unwrap_or_default();
+        let source = destination.as_ref().and_then(|it| it.get_socketaddr().ok());
+        let source = source.or_else(|| source_of(connection.as_ref()));
+        (connection, source)
     }
 
     /// The INVITE may be on its way although we have not been told: it is waited for.
@@ -319,7 +384,8 @@ impl Calling {
                     | Header::UserAgent(_)
             )
         });
-        cancel.headers.push(make_header("CSeq", "1 CANCEL".to_owned()));
+        let seq = self.invite.cseq_header().ok().and_then(|it| it.seq().ok()).unwrap_or(1);
+        cancel.headers.push(make_header("CSeq", format!("{seq} CANCEL")));
         let (connection, destination) = self.sent.clone().unwrap_or_default();
         let connection = connection.filter(SipConnection::is_reliable);
         let (core, inbox) = (Arc::clone(&self.core), self.ends.to_inbox.clone());
@@ -337,16 +403,17 @@ impl Calling {
         });
     }
 
-    async fn answered(self, response: Response) {
-        let (connection, destination) = self.sent.unwrap_or_default();
-        let source = destination.as_ref().and_then(|it| it.get_socketaddr().ok());
-        let source = source.or_else(|| source_of(connection.as_ref()));
-        let dialog = Dialog::of_client(&self.core, &self.invite, &response, connection, source);
-        let sdp = sdp_of(&response.headers, &response.body);
+    async fn answered(mut self, response: Response) {
+        let (connection, source) = self.way();
+        let mut dialog = Dialog::of_client(&self.core, &self.invite, &response, connection, source);
+        let before = self.early.answered(&self.core, &mut dialog);
+        let sdp = sdp_of(&response.headers, &response.body).or(before);
+        self.session.accepted(&response);
+        let ours = sdp_of(&self.invite.headers, &self.invite.body);
         if self.cancel == Cancel::No {
             self.ends.signal(LegSignal::Accepted { sdp });
             let talk = Talk::new(self.core, dialog, self.ends, self.entered, None);
-            return talk.run_with(self.stashed).await;
+            return talk.timed(self.session, ours).run_with(self.stashed).await;
         }
         refused(&self.ends, 487, "given up");
         Talk::new(self.core, dialog, self.ends, self.entered, None).end().await;
@@ -359,6 +426,29 @@ impl Calling {
             dispatch::answer(&self.core, tx, Reply::status(481));
         }
     }
+}
+
+/// An INVITE again, as a new transaction with these fields in the place of their like.
+fn again(core: &Core, invite: &Request, fields: Vec<Header>) -> Option<Request> {
+    let seq = invite.cseq_header().ok()?.seq().ok()? + 1;
+    let Some(Header::Via(sent)) = invite.headers.iter().find(|it| matches!(it, Header::Via(_)))
+    else {
+        return None;
+    };
+    let sent = sent.typed().ok()?;
+    let address = SipAddr { r#type: Some(sent.transport), addr: sent.uri.host_with_port };
+    let via: Header = core.stack.get_via(Some(address), None).ok()?.into();
+    let mut request = invite.clone();
+    let replaced = |it: &Header| {
+        matches!(it, Header::Via(_) | Header::CSeq(_))
+            || fields.iter().any(|field| field.name().eq_ignore_ascii_case(it.name()))
+    };
+    let kept: Vec<Header> = invite.headers.iter().filter(|it| !replaced(it)).cloned().collect();
+    let mut headers = vec![via, make_header("CSeq", format!("{seq} INVITE"))];
+    headers.extend(kept);
+    headers.extend(fields);
+    request.headers = headers.into();
+    Some(request)
 }
 
 fn refused(ends: &Ends, code: u16, reason: &str) {

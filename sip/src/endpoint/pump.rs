@@ -16,6 +16,9 @@ use tokio::task::AbortHandle;
 use super::Core;
 use super::dialog::{Dialog, sdp_of, to_tag};
 
+/// Far more than any branch rings.
+const MOST_PRACKS: u32 = 1_000;
+
 /// News of an INVITE that we answer.
 pub(super) enum ServerEvent {
     /// ACK for our 2xx.
@@ -136,6 +139,8 @@ fn hang_up_fork(
     connection: Option<SipConnection>,
 ) {
     let mut fork = Dialog::of_client(core, invite, response, connection, None);
+    // The leg's task may have acknowledged early responses of this branch.
+    fork.skip(MOST_PRACKS);
     if let Some(bye) = fork.request(Method::Bye, Vec::new(), None) {
         let sending = exchange(Arc::clone(core), bye, fork.connection(), fork.destination());
         tokio::spawn(sending);
