@@ -3,6 +3,8 @@
 
 #[path = "call/faults.rs"]
 mod faults;
+#[path = "call/footing.rs"]
+mod footing;
 #[path = "call/handovers.rs"]
 mod handovers;
 #[path = "call/handset.rs"]

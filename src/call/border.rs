@@ -121,6 +121,13 @@ pub enum LegEvent<'a> {
         /// How many.
         total: u64,
     },
+    /// A signalling message passed, for the timeline.
+    Signalled {
+        /// Whether we sent it.
+        sent: bool,
+        /// One line, without credentials and keys.
+        summary: String,
+    },
     /// The leg is gone.
     Ended {
         /// Why.
@@ -229,6 +236,8 @@ pub enum LegCommand {
         /// How long, ms.
         duration_ms: u32,
     },
+    /// Offer the same media once more, where nothing comes from the far end.
+    Renegotiate,
     /// Call somebody; the leg then reports `Offered`, `Answered`, `Ended`.
     Dial(DialPlan),
     /// End the leg, in whatever state it is.

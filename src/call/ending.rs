@@ -64,7 +64,7 @@ impl Call {
     }
 
     /// Hangs up on the caller.
-    fn hang_up(&mut self, now: MediaTime, cause: &str) -> Result<(), CallError> {
+    pub(super) fn hang_up(&mut self, now: MediaTime, cause: &str) -> Result<(), CallError> {
         self.out.push_back(Output::Leg(LegRole::Caller, LegCommand::Hangup));
         self.caller_gone(now, cause)
     }

@@ -5,7 +5,7 @@ use cordboard_audio::MediaTime;
 use super::{Call, CallError, LegCommand, LegEvent, Output, Phase};
 use crate::conversation::Input as Talk;
 use crate::escalation::Input as Escalating;
-use crate::timeline::{LegRole, What};
+use crate::timeline::{Direction, LegRole, What};
 
 impl Call {
     /// Takes an event of the caller's leg.
@@ -19,6 +19,8 @@ impl Call {
             return Ok(());
         }
         match *event {
+            // Early media of a call that we place: ringback is not the caller.
+            LegEvent::Packet(_) if !self.caller.sending => {}
             LegEvent::Packet(ref packet) => self.caller.insert(now, packet),
             LegEvent::Passed { sequence } => self.caller.pass(now, sequence),
             LegEvent::Digit { digit, duration_ms } => self.keyed(now, digit, duration_ms)?,
@@ -28,6 +30,9 @@ impl Call {
             LegEvent::Held => self.held(now, LegRole::Caller, true),
             LegEvent::Resumed => self.held(now, LegRole::Caller, false),
             LegEvent::Garbage { total } => self.caller.garbage = total,
+            LegEvent::Signalled { sent, ref summary } => {
+                self.signalled(now, LegRole::Caller, sent, summary);
+            }
             LegEvent::Ended { cause } => self.caller_left(now, cause)?,
         }
         Ok(())
@@ -41,6 +46,8 @@ impl Call {
     ) -> Result<(), CallError> {
         let Some(agent) = self.agent.as_mut() else { return Ok(()) };
         match *event {
+            // An agent's ringback or announcement is nobody's to hear.
+            LegEvent::Packet(_) if !agent.sending => {}
             LegEvent::Packet(ref packet) => agent.insert(now, packet),
             LegEvent::Passed { sequence } => agent.pass(now, sequence),
             LegEvent::Renegotiated(codec) => agent.send_with(codec),
@@ -65,9 +72,17 @@ impl Call {
             LegEvent::Held => self.held(now, LegRole::Agent, true),
             LegEvent::Resumed => self.held(now, LegRole::Agent, false),
             LegEvent::Garbage { total } => agent.garbage = total,
+            LegEvent::Signalled { sent, ref summary } => {
+                self.signalled(now, LegRole::Agent, sent, summary);
+            }
             LegEvent::Ended { cause } => self.agent_left(now, cause)?,
         }
         Ok(())
+    }
+
+    fn signalled(&mut self, now: MediaTime, role: LegRole, sent: bool, summary: &str) {
+        let direction = if sent { Direction::Sent } else { Direction::Received };
+        self.note(now, What::Sip { role, direction, summary: summary.to_owned() });
     }
 
     fn offered(&mut self) {
@@ -98,6 +113,7 @@ impl Call {
         };
         let Some(leg) = leg else { return };
         leg.held = held;
+        leg.footing.held(now, held);
         leg.fed(now);
         // An agent's hold plays our music to the caller: media is always anchored.
         if role == LegRole::Agent && self.bridged {

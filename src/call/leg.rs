@@ -7,6 +7,7 @@ use cordboard_audio::jitter::Packet;
 use cordboard_audio::receive::Receiver;
 use cordboard_audio::{Frame, MediaTime, SampleRate};
 
+use super::footing::Footing;
 use super::voice::Voice;
 use super::{EncodedFrame, MediaPacket};
 use crate::timeline::{LegRole, What};
@@ -25,6 +26,8 @@ pub(super) struct Leg {
     pub(super) sending: bool,
     /// Datagrams that were not of this leg.
     pub(super) garbage: u64,
+    /// Whether sound flows, and since when not.
+    pub(super) footing: Footing,
     ssrc: Option<u32>,
     last_sound: MediaTime,
     received: u64,
@@ -42,6 +45,7 @@ impl Leg {
             held: false,
             sending: false,
             garbage: 0,
+            footing: Footing::default(),
             ssrc: None,
             last_sound: now,
             received: 0,

@@ -15,13 +15,15 @@
 //!
 //! Inside: `hearing` (the caller's words), `voice` (what is said on a leg), `leg` (ears and mouth
 //! of one far end), `far_ends` (what those do), `listening` and `dialog` (between the caller and
-//! the conversation), `handover` (what the escalation wants done), `tick`, `ending`.
+//! the conversation), `handover` (what the escalation wants done), `footing` (sound that flows one
+//! way only, a hold without end), `tick`, `ending`.
 //! Deliberately absent: sockets, threads, clocks, engines.
 
 mod border;
 mod dialog;
 mod ending;
 mod far_ends;
+mod footing;
 mod handover;
 mod hearing;
 mod journal;
@@ -87,6 +89,8 @@ pub struct CallSettings {
     pub no_media_ask: Duration,
     /// No sound from the caller for so long ends the call.
     pub no_media_end: Duration,
+    /// A hold of so long ends the leg that holds.
+    pub hold_end: Duration,
     /// Whether to record, once it has been announced.
     pub record: bool,
     /// What waiting callers hear, 8 kHz.

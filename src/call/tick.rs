@@ -22,7 +22,8 @@ impl Call {
         self.overdue(now)?;
         self.unspoken(now)?;
         self.mind_silence(now)?;
-        self.mind_media(now)
+        self.mind_media(now)?;
+        self.mind_footing(now)
     }
 
     fn move_sound(&mut self, now: MediaTime) {

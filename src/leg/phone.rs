@@ -228,6 +228,11 @@ impl PhoneLeg {
             LegCommand::Send(ref frame) => self.send(frame),
             LegCommand::SendDigit { digit, duration_ms } => self.key(digit, duration_ms),
             LegCommand::Hangup => self.signalling.hang_up(None),
+            LegCommand::Renegotiate => {
+                // While an offer of theirs or ours is open, that one will do.
+                let offer = self.negotiation.offer();
+                self.signalling.reinvite(offer);
+            }
             LegCommand::Dial(_) => {}
         }
     }
@@ -259,7 +264,12 @@ impl PhoneLeg {
         match signal {
             LegSignal::Acked { sdp } => self.acked(sdp.as_deref()),
             LegSignal::Accepted { sdp } => self.accepted(sdp.as_deref()),
-            LegSignal::Progress { .. } => [Some(LegEvent::Offered), None],
+            LegSignal::Progress { sdp, .. } => self.progressed(sdp.as_deref()),
+            LegSignal::ReinviteAccepted { sdp } => [self.reaccepted(sdp.as_deref()), None],
+            LegSignal::Trace { sent, summary } => {
+                [Some(LegEvent::Signalled { sent, summary }), None]
+            }
+            LegSignal::Expired => ended(EndCause::Lost),
             LegSignal::Reinvited { sdp } => self.reinvited(sdp.as_deref()),
             LegSignal::Info { content_type, body } => [self.info(&content_type, &body), None],
             LegSignal::Refused { code, .. } => ended(EndCause::Refused(code)),
@@ -277,9 +287,34 @@ impl PhoneLeg {
         self.accepted(sdp)
     }
 
+    /// The far end rings, with sound of its own or without. Our offer stays open: branches may
+    /// answer it differently before one does for good.
+    fn progressed(&mut self, sdp: Option<&str>) -> [Option<LegEvent<'static>>; 2] {
+        let mut trial = self.negotiation.clone();
+        let early = sdp.and_then(|sdp| trial.accept_answer(sdp).ok());
+        if let Some(agreed) = early {
+            self.agree(agreed);
+        }
+        let codec = early.map(|agreed| LegEvent::Renegotiated(codec(agreed.codec)));
+        [codec, Some(LegEvent::Offered)]
+    }
+
+    /// Our re-INVITE was accepted.
+    fn reaccepted(&mut self, sdp: Option<&str>) -> Option<LegEvent<'static>> {
+        let agreed = self.negotiation.accept_answer(sdp?).ok()?;
+        self.agree(agreed);
+        Some(LegEvent::Renegotiated(codec(agreed.codec)))
+    }
+
     /// The answer to our offer has come, in an ACK or a 200.
     fn accepted(&mut self, sdp: Option<&str>) -> [Option<LegEvent<'static>>; 2] {
-        match sdp.and_then(|sdp| self.negotiation.accept_answer(sdp).ok()) {
+        let answer = sdp.map(|sdp| self.negotiation.accept_answer(sdp));
+        let agreed = match (answer, self.agreed) {
+            // An UPDATE of theirs has settled it while they rang.
+            (Some(Err(Refusal::NothingOffered)), Some(agreed)) => Some(agreed),
+            (answer, _) => answer.and_then(Result::ok),
+        };
+        match agreed {
             Some(agreed) => {
                 self.agree(agreed);
                 [Some(LegEvent::Renegotiated(codec(agreed.codec))), Some(LegEvent::Answered)]

@@ -229,6 +229,11 @@ fn leg_event(to: &mut Writer, event: &LegEvent<'_>) {
             to.byte(9);
             put_cause(to, *cause);
         }
+        LegEvent::Signalled { sent, summary } => {
+            to.byte(10);
+            to.byte(u8::from(*sent));
+            to.text(summary);
+        }
     }
 }
 
@@ -255,6 +260,7 @@ fn take_leg_event<'a>(from: &mut Reader<'a>) -> Result<LegEvent<'a>, RecordError
         7 => LegEvent::Renegotiated(codec(from.byte()?)?),
         8 => LegEvent::Garbage { total: from.number()? },
         9 => LegEvent::Ended { cause: take_cause(from)? },
+        10 => LegEvent::Signalled { sent: from.byte()? != 0, summary: from.text()?.to_owned() },
         tag => return Err(RecordError::Unknown { tag, place: "an event of a leg" }),
     })
 }

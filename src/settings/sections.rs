@@ -47,6 +47,17 @@ pub struct SipSettings {
     /// Without media for so long, the call ends.
     #[serde(deserialize_with = "parse::within::<_, 2, 7200>")]
     pub no_media_end_s: u64,
+    /// A far end that holds us for so long is hung up.
+    #[serde(deserialize_with = "parse::within::<_, 10, 86_400>")]
+    pub hold_end_s: u64,
+    /// The session interval that is proposed, and the longest granted (RFC 4028).
+    #[serde(deserialize_with = "parse::within::<_, 90, 86_400>")]
+    pub session_expires_s: u64,
+    /// The shortest session interval that is granted.
+    #[serde(deserialize_with = "parse::within::<_, 90, 86_400>")]
+    pub min_se_s: u64,
+    /// Whether timelines show the signalling messages.
+    pub trace: bool,
     /// Calls at a time; one more is answered 503.
     #[serde(deserialize_with = "parse::count::<_, 1, 30_000>")]
     pub calls_max: usize,
@@ -89,6 +100,10 @@ impl Default for SipSettings {
             no_ack_s: 32,
             no_media_ask_s: 10,
             no_media_end_s: 30,
+            hold_end_s: 900,
+            session_expires_s: 1_800,
+            min_se_s: 90,
+            trace: true,
             calls_max: 500,
             bans: BanSettings::default(),
         }

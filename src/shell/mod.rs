@@ -28,6 +28,7 @@ use cordboard_sip::access::{Access, AccessError};
 use cordboard_sip::bans::BanRule;
 use cordboard_sip::endpoint::{BindError, Endpoint, EndpointConfig, Incoming};
 use cordboard_sip::ports::{Ports, PortsError};
+use cordboard_sip::session_timer::Limits;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -189,6 +190,8 @@ impl Service {
         })
         .await?;
         let (endpoint, calls) = Endpoint::bind(endpoint_config(&settings)?).await?;
+        endpoint.set_session_timers(session_timers(&settings));
+        endpoint.set_trace(settings.sip.trace);
         let listener = listen(settings.api.listen).await?;
         let api = listener.local_addr().unwrap_or(settings.api.listen);
 
@@ -429,6 +432,14 @@ fn endpoint_config(settings: &Settings) -> Result<EndpointConfig, ServeError> {
     })
 }
 
+fn session_timers(settings: &Settings) -> Limits {
+    let seconds = |setting: u64| u32::try_from(setting).unwrap_or(u32::MAX);
+    Limits {
+        expires_s: seconds(settings.sip.session_expires_s),
+        min_se_s: seconds(settings.sip.min_se_s),
+    }
+}
+
 fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSettings, ServeError> {
     let sip = &settings.sip;
     let listen = sip.listen_udp.or(sip.listen_tcp).map(|address| address.ip());
@@ -492,6 +503,7 @@ fn call_settings(settings: &Settings) -> CallSettings {
         queues: Arc::new(queues.collect()),
         no_media_ask: Duration::from_secs(settings.sip.no_media_ask_s),
         no_media_end: Duration::from_secs(settings.sip.no_media_end_s),
+        hold_end: Duration::from_secs(settings.sip.hold_end_s),
         record: settings.store.recording,
         music: tone::hold_music(rate, 1),
         tones: Tones {

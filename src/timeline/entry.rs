@@ -81,6 +81,24 @@ pub enum What {
         /// Whose leg.
         role: LegRole,
     },
+    /// A signalling message of a leg passed.
+    Sip {
+        /// Whose leg.
+        role: LegRole,
+        /// Which way.
+        direction: Direction,
+        /// First line, sequence number and what steers the dialog; never credentials or keys.
+        summary: String,
+    },
+    /// Nothing to be heard comes from a leg; the far end is offered the media once more.
+    OneWay {
+        /// Whose leg.
+        role: LegRole,
+        /// What comes instead.
+        cause: OneWayCause,
+        /// For how long, ms.
+        for_ms: u64,
+    },
     /// The first sound of a prompt left for the caller.
     PromptBegan {
         /// Number of the prompt in the call.
@@ -314,6 +332,26 @@ pub enum LegRole {
     Caller,
     /// The human agent's.
     Agent,
+}
+
+/// Which way a message went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From us.
+    Sent,
+    /// To us.
+    Received,
+}
+
+/// What comes from a leg in the place of sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OneWayCause {
+    /// Nothing.
+    Nothing,
+    /// Packets that were not agreed on: another codec, or no RTP.
+    NotAgreed,
 }
 
 /// Who owes the next sound.

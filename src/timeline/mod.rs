@@ -12,6 +12,7 @@ pub use context::{
     ActionFact, ContextPacket, Line, Links, PACKET_VERSION, SlotFact, Speaker, Trigger, Verified,
 };
 pub use entry::{
-    CallId, Debtor, ENTRY_VERSION, Entry, LegKind, LegRole, Outcome, RepairCause, ToolVerdict, What,
+    CallId, Debtor, Direction, ENTRY_VERSION, Entry, LegKind, LegRole, OneWayCause, Outcome,
+    RepairCause, ToolVerdict, What,
 };
 pub use transcript::Transcript;

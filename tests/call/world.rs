@@ -71,6 +71,8 @@ pub(crate) struct World {
     pub(crate) tape: Vec<(MediaTime, u8, Vec<u8>)>,
     pub(crate) answered: bool,
     pub(crate) hung_up: Option<MediaTime>,
+    /// How often a leg was asked to agree anew.
+    pub(crate) renegotiated: u32,
     pub(crate) over: Option<MediaTime>,
     /// Ticks that were recorded.
     pub(crate) recorded: Vec<RecordedTick>,
@@ -118,6 +120,7 @@ pub(crate) fn settings() -> CallSettings {
         queues: Arc::new(HashMap::from([("service".to_owned(), Arc::new(rules))])),
         no_media_ask: Duration::from_secs(10),
         no_media_end: Duration::from_secs(30),
+        hold_end: Duration::from_secs(900),
         record: false,
         music: Arc::clone(&MUSIC),
         tones: Tones {
@@ -158,6 +161,7 @@ impl World {
             tape: vec![],
             answered: false,
             hung_up: None,
+            renegotiated: 0,
             over: None,
             recorded: vec![],
             agenda: BTreeMap::new(),

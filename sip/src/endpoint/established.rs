@@ -12,6 +12,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rsipstack::sip::headers::make_header;
 use rsipstack::sip::prelude::HeadersExt;
@@ -30,6 +31,9 @@ use crate::session_timer::Due;
 
 /// Requests kept for a moment because the ACK that they overtook has not come.
 const MOST_STASHED: usize = 8;
+
+/// How long the BYE of who knows no such call may be on its way.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What a change that they asked for waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +103,8 @@ pub(super) struct Talk {
     ending: Ending,
     lost: Option<CancellationToken>,
     session: Session,
+    /// When they said that they know no such call, or nothing at all.
+    gone_at: Option<Duration>,
     /// Our description as they have it.
     ours: Option<String>,
     /// The description that our re-INVITE offers.
@@ -129,6 +135,7 @@ impl Talk {
             ending: Ending::No,
             lost,
             session,
+            gone_at: None,
             ours: None,
             offered: None,
             said: None,
@@ -269,8 +276,9 @@ impl Talk {
     }
 
     fn refresh_refused(&mut self, response: Option<&Response>) {
-        if self.session.refused(response) && self.ending == Ending::No {
-            self.expire();
+        if self.session.refused(response) {
+            // Their own BYE may be on its way: they would say the same then.
+            self.gone_at = Some(self.session.now());
         }
     }
 
@@ -279,7 +287,12 @@ impl Talk {
         if self.ending != Ending::No {
             return;
         }
-        match self.session.timer.poll(self.session.now()) {
+        let now = self.session.now();
+        if self.gone_at.is_some_and(|at| now >= at + GRACE) {
+            self.expire();
+            return;
+        }
+        match self.session.timer.poll(now) {
             Some(Due::HangUp) => self.expire(),
             Some(Due::Refresh) if self.changing.is_none() && self.pending.is_none() => {
                 self.refresh();

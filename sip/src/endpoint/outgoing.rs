@@ -255,7 +255,9 @@ impl Calling {
                     commanded = command.is_some();
                     match command {
                         Some(Command::HangUp { .. }) | None => self.give_up(),
-                        Some(Command::AcceptReinvite(sdp)) => self.early.decide(&self.core, Ok(sdp)),
+                        Some(Command::AcceptReinvite(sdp)) => {
+                            self.early.decide(&self.core, Ok(sdp));
+                        }
                         Some(Command::RefuseReinvite { code }) => {
                             self.early.decide(&self.core, Err(code));
                         }
