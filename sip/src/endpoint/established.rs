@@ -21,7 +21,7 @@ use rsipstack::transaction::transaction::Transaction;
 use tokio_util::sync::CancellationToken;
 
 use super::dialog::{Dialog, Reply, SDP, from_tag, sdp_of};
-use super::incoming::Said;
+use super::incoming::{FIRST, Said};
 use super::line::{Command, Ends, Input, LegSignal};
 use super::pump::{self, Answering, ServerEvent};
 use super::refresh::Session;
@@ -333,6 +333,11 @@ impl Talk {
         let unanswered = self.pending.take().is_none_or(|it| it.awaiting == Awaiting::Decision);
         match event {
             ServerEvent::Acked(sdp) => self.ends.signal(LegSignal::Acked { sdp }),
+            // It was there before our answer, which has not been sent then.
+            ServerEvent::Cancelled if serial == FIRST => {
+                self.ends.signal(LegSignal::Cancelled);
+                return true;
+            }
             ServerEvent::Cancelled => self.ends.signal(LegSignal::ReinviteCancelled),
             ServerEvent::Ended if unanswered => {}
             ServerEvent::Ended => {

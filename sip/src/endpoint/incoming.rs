@@ -20,7 +20,7 @@ use super::{Core, Entered, dispatch};
 use crate::reliable::{Beat, Provisionals, RAck};
 
 /// Serial of the INVITE that begins a leg.
-const FIRST: u32 = 0;
+pub(super) const FIRST: u32 = 0;
 /// `Retry-After` where a change comes before its time.
 const RETRY_AFTER_S: &str = "2";
 
