@@ -13,19 +13,26 @@
 //!   whom not for a while.
 //! - [`session_timer`] and [`reliable`]: calls whose far end vanished, and provisional responses
 //!   that must arrive (RFC 4028, RFC 3262).
+//! - [`trunk`], [`digest`], [`registration`], [`srv`], [`certificate`]: carriers, and how we are
+//!   known to them and they to us.
 //! - [`endpoint`]: transports, calls in and out (RFC 3261).
 #![forbid(unsafe_code)]
 
 pub mod access;
 pub mod bans;
+pub mod certificate;
+pub mod digest;
 pub mod dtmf;
 pub mod endpoint;
 pub mod latch;
 pub mod negotiation;
 pub mod ports;
 pub mod reliable;
+pub mod registration;
 pub mod rtp;
 pub mod sdp;
 pub mod sender;
 pub mod session_timer;
 pub mod srtp;
+pub mod srv;
+pub mod trunk;

@@ -17,7 +17,7 @@ use super::dialog::{
     Dialog, Reply, SDP, SUPPORTED, from_tag, listed, media_type, source_of, to_tag,
 };
 use super::line::{Incoming, Input};
-use super::{Admission, BUSY_RETRY_AFTER_S, Core, Tally, incoming, pump, refresh, wire};
+use super::{Admission, BUSY_RETRY_AFTER_S, Core, Tally, incoming, pump, refresh};
 
 /// rsipstack's timer queue can miss the waking for a timer that became its first; a timer set
 /// now and then makes it look again.
