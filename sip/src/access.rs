@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use ipnet::IpNet;
 
@@ -67,7 +68,7 @@ impl Destination {
     }
 }
 
-/// Both lists.
+/// Both lists. Clones are the same ones: what [`Access::replace`] changes, all of them have.
 ///
 /// ```
 /// use cordboard_sip::access::Access;
@@ -78,8 +79,11 @@ impl Destination {
 /// assert!(!Access::default().trusts("127.0.0.1".parse()?));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Access {
+#[derive(Clone, Debug, Default)]
+pub struct Access(Arc<RwLock<Lists>>);
+
+#[derive(Debug, Default)]
+struct Lists {
     inbound: Vec<IpNet>,
     outbound: Vec<Destination>,
     bans: BanRule,
@@ -96,23 +100,38 @@ impl Access {
     ) -> Result<Self, AccessError> {
         let trusted =
             |entry: &str| net(entry.trim()).ok_or_else(|| AccessError { entry: entry.to_owned() });
-        Ok(Self {
+        let lists = Lists {
             inbound: inbound.into_iter().map(trusted).collect::<Result<_, _>>()?,
             outbound: outbound.into_iter().map(str::parse).collect::<Result<_, _>>()?,
             bans: BanRule::default(),
-        })
+        };
+        Ok(Self(Arc::new(RwLock::new(lists))))
+    }
+
+    /// Takes the lists of another, in all clones and at once.
+    pub fn replace(&self, other: Self) {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return;
+        }
+        let lists = std::mem::take(&mut *other.0.write().unwrap_or_else(PoisonError::into_inner));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = lists;
+    }
+
+    fn lists(&self) -> RwLockReadGuard<'_, Lists> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// With another rule for those who ask for what they may not have.
     #[must_use]
     pub fn with_bans(self, bans: BanRule) -> Self {
-        Self { bans, ..self }
+        self.0.write().unwrap_or_else(PoisonError::into_inner).bans = bans;
+        self
     }
 
     /// The rule that bans go by.
     #[must_use]
     pub fn ban_rule(&self) -> BanRule {
-        self.bans
+        self.lists().bans
     }
 
     /// Whether this address is on one of the lists by itself, not by a name or `*`. Such a source
@@ -122,14 +141,14 @@ impl Access {
         let source = source.to_canonical();
         let listed =
             |it: &Destination| matches!(it, Destination::Net(net) if net.contains(&source));
-        self.trusts(source) || self.outbound.iter().any(listed)
+        self.trusts(source) || self.lists().outbound.iter().any(listed)
     }
 
     /// Whether requests of this address are served.
     #[must_use]
     pub fn trusts(&self, source: IpAddr) -> bool {
         let source = source.to_canonical();
-        self.inbound.iter().any(|it| it.contains(&source))
+        self.lists().inbound.iter().any(|it| it.contains(&source))
     }
 
     /// Whether this host may be rung; `ip` is what it resolved to, as far as known. The caller
@@ -139,7 +158,7 @@ impl Access {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let ip = bare.parse().ok().or(ip).map(|it: IpAddr| it.to_canonical());
-        self.outbound.iter().any(|it| it.covers(&host, ip))
+        self.lists().outbound.iter().any(|it| it.covers(&host, ip))
     }
 }
 
@@ -189,6 +208,18 @@ mod tests {
         let known = |it: &str| access.knows(it.parse().unwrap());
         assert!(known("10.1.1.1") && known("192.0.2.1") && known("::ffff:192.0.2.1"));
         assert!(!known("192.0.2.2"));
+    }
+
+    #[test]
+    fn what_is_replaced_is_replaced_for_all_who_have_it() {
+        let access = Access::new(["10.0.0.0/8"], ["a.example"]).unwrap();
+        let elsewhere = access.clone();
+        access.replace(Access::new(["192.0.2.0/24"], ["b.example"]).unwrap());
+        assert!(elsewhere.trusts(IpAddr::from([192, 0, 2, 1])));
+        assert!(!elsewhere.trusts(IpAddr::from([10, 0, 0, 1])));
+        assert!(elsewhere.may_dial("b.example", None) && !elsewhere.may_dial("a.example", None));
+        access.replace(elsewhere);
+        assert!(access.may_dial("b.example", None), "with itself it changes nothing");
     }
 
     #[test]

@@ -121,6 +121,8 @@ pub enum Input {
     AgentPaused(Arc<str>),
     /// The agent takes calls again.
     AgentResumed(Arc<str>),
+    /// Other agents and queues from now on; calls and talks go on.
+    Reconfigured(DeskSettings),
     /// The deadline of [`Output::Wait`] passed.
     Timeout,
 }
@@ -259,6 +261,12 @@ pub enum Error {
     CallMisbehaved {
         /// The call.
         call: CallId,
+    },
+    /// Other settings that make no desk.
+    #[error("api misuse: {why}")]
+    SettingsMisuse {
+        /// What is wrong with them.
+        why: SettingsError,
     },
     /// The settings know no such agent.
     #[error("api misuse: no agent is named {agent}")]

@@ -25,10 +25,10 @@ pub struct Desk {
 
 #[derive(Debug)]
 pub(super) struct Limits {
-    rest: Duration,
-    wrap_up: Duration,
+    pub(super) rest: Duration,
+    pub(super) wrap_up: Duration,
     pub(super) offer: Duration,
-    talk: Duration,
+    pub(super) talk: Duration,
 }
 
 #[derive(Debug)]
@@ -94,28 +94,17 @@ impl Desk {
     ///
     /// Where the settings contradict themselves.
     pub fn new(settings: DeskSettings) -> Result<Self, SettingsError> {
-        check(&settings)?;
-        let serves = |profile: &AgentProfile, rules: &QueueRules| {
-            profile.queues.contains(&rules.name)
-                && rules.needs.iter().all(|skill| profile.skills.contains(skill))
-        };
-        let staff = |rules: &QueueRules| {
-            let agents = settings.agents.iter().enumerate();
-            agents.filter(|(_, agent)| serves(agent, rules)).map(|(index, _)| index).collect()
-        };
-        let queues = settings
-            .queues
-            .iter()
-            .map(|rules| Queue { rules: rules.clone(), agents: staff(rules) });
-        let queues = queues.collect();
+        settings.check()?;
         let free = |profile| Agent {
             profile,
             activity: Activity::Free { since: MediaTime::ZERO },
             paused: false,
         };
+        let agents: Vec<Agent> = settings.agents.into_iter().map(free).collect();
+        let queue = |rules| Queue { agents: staff(&rules, &agents), rules };
         Ok(Self {
-            queues,
-            agents: settings.agents.into_iter().map(free).collect(),
+            queues: settings.queues.into_iter().map(queue).collect(),
+            agents,
             calls: Vec::new(),
             outputs: VecDeque::new(),
             limits: Limits {
@@ -142,6 +131,10 @@ impl Desk {
             Input::Reported { call, report } => self.take_report(now, call, report),
             Input::AgentPaused(agent) => self.pause(agent, true)?,
             Input::AgentResumed(agent) => self.pause(agent, false)?,
+            Input::Reconfigured(settings) => {
+                settings.check().map_err(|why| Error::SettingsMisuse { why })?;
+                self.reconfigure(now, settings);
+            }
             Input::Timeout => {}
         }
         self.expire(now);
@@ -393,9 +386,25 @@ impl Agent {
     }
 }
 
-fn check(settings: &DeskSettings) -> Result<(), SettingsError> {
+/// Who of the agents serves a queue, as indices.
+pub(super) fn staff(rules: &QueueRules, agents: &[Agent]) -> Vec<usize> {
+    let serves = |profile: &AgentProfile| {
+        profile.queues.contains(&rules.name)
+            && rules.needs.iter().all(|skill| profile.skills.contains(skill))
+    };
+    let agents = agents.iter().enumerate();
+    agents.filter(|(_, agent)| serves(&agent.profile)).map(|(index, _)| index).collect()
+}
+
+impl DeskSettings {
+    /// Whether a desk can be made of them.
+    ///
+    /// # Errors
+    ///
+    /// Where they contradict themselves.
+    pub fn check(&self) -> Result<(), SettingsError> {
     let mut queues = HashSet::new();
-    for rules in &settings.queues {
+    for rules in &self.queues {
         if !queues.insert(&rules.name) {
             return Err(SettingsError::QueueTwice { name: rules.name.clone() });
         }
@@ -404,7 +413,7 @@ fn check(settings: &DeskSettings) -> Result<(), SettingsError> {
         }
     }
     let mut names = HashSet::new();
-    for profile in &settings.agents {
+    for profile in &self.agents {
         let name = Arc::clone(&profile.agent.name);
         if !names.insert(Arc::clone(&name)) {
             return Err(SettingsError::AgentTwice { name });
@@ -414,4 +423,5 @@ fn check(settings: &DeskSettings) -> Result<(), SettingsError> {
         }
     }
     Ok(())
+}
 }

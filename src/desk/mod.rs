@@ -40,6 +40,7 @@
 //! agents' log-in (`api`).
 
 mod border;
+mod change;
 mod machine;
 mod positions;
 mod routing;

@@ -1,6 +1,7 @@
 //! The desk as a whole: the table of the module's documentation, stories, and what holds whatever
 //! comes.
 
+mod changes;
 mod matrix;
 mod properties;
 mod stories;

@@ -412,6 +412,11 @@ impl Endpoint {
         self.core.tracer.turn(on);
     }
 
+    /// Serves and rings others from now on; legs that are up go on.
+    pub fn set_access(&self, access: Access) {
+        self.core.access.replace(access);
+    }
+
     /// UDP address bound.
     #[must_use]
     pub fn local_udp(&self) -> Option<SocketAddr> {
