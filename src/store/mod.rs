@@ -11,6 +11,7 @@ mod queries;
 mod reader;
 mod record;
 mod recordings;
+mod retention;
 mod segment;
 mod spool;
 mod writer;
@@ -19,7 +20,7 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub use inputs::{InputRecord, Inputs, InputsFault, InputsWriter, read_inputs};
 pub use queries::{CallRow, EntryRow, PacketRow, Queries};
 pub use record::StoredPacket;
 pub use recordings::{RECORDED_FRAME_SAMPLES, Recorded, Recorder};
+pub use retention::{Retention, Swept};
 pub use segment::Position;
 
 use crate::timeline::{CallId, ContextPacket, Entry, What};
@@ -114,6 +116,9 @@ impl StoreHealth {
     }
 }
 
+/// Sees entries, as [`Store::observe`] says.
+pub type Observer = Box<dyn FnMut(&CallId, &Entry) + Send>;
+
 /// Where timelines go; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Shared>);
@@ -129,6 +134,8 @@ struct Shared {
     written: watch::Receiver<Position>,
     pool: SqlitePool,
     broken_off: usize,
+    /// The day of the last sweep, since 1970 UTC; 0 before the first.
+    swept_on: AtomicU64,
     /// Held for as long as the folder is ours.
     _lock: File,
 }
@@ -162,6 +169,7 @@ impl Store {
             written,
             pool: pool(&options.folder),
             broken_off: recovered.broken_off,
+            swept_on: AtomicU64::new(0),
             _lock: lock,
             options,
         };
@@ -181,6 +189,12 @@ impl Store {
             self.packets().remove(call);
         }
         self.send(Message::Entry { call: call.clone(), entry: Box::new(entry.clone()) });
+    }
+
+    /// Lets somebody see every entry from now on, in order, on the writing thread: it must be
+    /// quick, and may not wait. One that panics is dropped.
+    pub fn observe(&self, observer: Observer) {
+        self.send(Message::Observe(observer));
     }
 
     /// Keeps a context packet, to be opened with `token` while the call lives and shortly
@@ -313,6 +327,7 @@ impl Shared {
             written,
             recordings: HashMap::new(),
             inputs: HashMap::new(),
+            observers: Vec::new(),
         };
         let thread = std::thread::Builder::new().name("store".to_owned());
         thread.spawn(move || writer.run(&messages))?;
@@ -351,6 +366,8 @@ fn pool(folder: &Path) -> SqlitePool {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Normal)
+        // What is deleted is overwritten: retention would be a word only, else.
+        .pragma("secure_delete", "on")
         .busy_timeout(Duration::from_secs(2));
     SqlitePoolOptions::new()
         .max_connections(4)

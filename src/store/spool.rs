@@ -165,6 +165,16 @@ impl Spool {
         self.live.len()
     }
 
+    /// The calls that have begun and not ended.
+    pub(super) fn live(&self) -> impl Iterator<Item = &CallId> {
+        self.live.keys()
+    }
+
+    /// Begins a new segment, where all of this one is written.
+    pub(super) fn rotate_written(&mut self) -> io::Result<()> {
+        if self.unwritten.is_empty() { self.rotate() } else { Ok(()) }
+    }
+
     /// Bytes that wait in memory for the disk.
     pub(super) const fn unwritten_bytes(&self) -> usize {
         self.unwritten.len()

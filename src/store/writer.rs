@@ -5,7 +5,8 @@
 //! (much later than sound) are dropped and counted by the sender. The thread itself never gives up
 //! on an error. Absent: any clock; a ticker wakes it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -14,6 +15,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, select, tick};
 use tokio::sync::watch;
 
+use super::Observer;
 use super::inputs::InputsFile;
 use super::record::{Body, StoredPacket};
 use super::recordings::Recording;
@@ -33,17 +35,45 @@ const REFRESH_TICKS: u64 = 5;
 const MESSAGES_TOGETHER: usize = 1_024;
 
 /// What the thread is told.
-#[derive(Debug)]
 pub(super) enum Message {
-    Entry { call: CallId, entry: Box<Entry> },
+    Entry {
+        call: CallId,
+        entry: Box<Entry>,
+    },
     Packet(Arc<StoredPacket>),
-    RecordingBegan { call: CallId },
-    Sound { call: CallId, first_frame: u64, samples: Vec<i16> },
-    RecordingEnded { call: CallId, frames: u64, complete: bool },
-    InputsBegan { call: CallId },
-    Inputs { call: CallId, bytes: Vec<u8> },
-    InputsEnded { call: CallId },
-    Flush { done: Sender<()> },
+    RecordingBegan {
+        call: CallId,
+    },
+    Sound {
+        call: CallId,
+        first_frame: u64,
+        samples: Vec<i16>,
+    },
+    RecordingEnded {
+        call: CallId,
+        frames: u64,
+        complete: bool,
+    },
+    InputsBegan {
+        call: CallId,
+    },
+    Inputs {
+        call: CallId,
+        bytes: Vec<u8>,
+    },
+    InputsEnded {
+        call: CallId,
+    },
+    Flush {
+        done: Sender<()>,
+    },
+    Observe(Observer),
+    /// Which calls are live, or are being recorded.
+    Live {
+        reply: Sender<HashSet<CallId>>,
+    },
+    /// A new segment of the spool.
+    Rotate,
 }
 
 /// What went wrong so far, and how things stand; shared by the thread and its askers.
@@ -66,6 +96,7 @@ pub(super) struct Writer {
     pub written: watch::Sender<Position>,
     pub recordings: HashMap<CallId, Recording>,
     pub inputs: HashMap<CallId, InputsFile>,
+    pub observers: Vec<Observer>,
 }
 
 impl Writer {
@@ -113,7 +144,10 @@ impl Writer {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Entry { call, entry } => self.push(Body::Entry { call, entry: *entry }),
+            Message::Entry { call, entry } => {
+                self.show(&call, &entry);
+                self.push(Body::Entry { call, entry: *entry });
+            }
             Message::Packet(stored) => self.push(Body::Packet(Arc::unwrap_or_clone(stored))),
             Message::RecordingBegan { call } => {
                 let begun = Recording::begin(&self.recordings_folder, &call).ok();
@@ -149,8 +183,30 @@ impl Writer {
             Message::InputsEnded { call } => {
                 self.inputs.remove(&call);
             }
+            Message::Observe(observer) => self.observers.push(observer),
+            Message::Live { reply } => {
+                let of_files = self.recordings.keys().chain(self.inputs.keys());
+                let live = self.spool.live().chain(of_files).cloned().collect();
+                let _ = reply.send(live);
+            }
+            Message::Rotate => {
+                self.write();
+                let rotated = self.spool.rotate_written();
+                self.note_disk(rotated.is_ok());
+            }
             Message::Flush { .. } => {}
         }
+    }
+
+    /// Shows an entry to the observers; one that panics sees no more.
+    fn show(&mut self, call: &CallId, entry: &Entry) {
+        self.observers.retain_mut(|observer| {
+            let seen = catch_unwind(AssertUnwindSafe(|| observer(call, entry)));
+            if seen.is_err() {
+                tracing::error!("an observer of timelines panicked; it sees no more");
+            }
+            seen.is_ok()
+        });
     }
 
     fn push(&mut self, body: Body) {

@@ -5,4 +5,5 @@
 mod media;
 mod projection;
 mod restart;
+mod retention;
 mod support;
