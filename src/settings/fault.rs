@@ -60,6 +60,30 @@ pub enum SettingsFault {
     },
 }
 
+impl SettingsFault {
+    /// Name of the setting, with its section; none where the fault is the file's.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Value { name, .. }
+            | Self::UnknownName { name, .. }
+            | Self::Missing { name, .. } => Some(name),
+            Self::Unreadable { .. } | Self::Malformed { .. } => None,
+        }
+    }
+
+    /// The same of another setting.
+    pub(super) fn renamed(mut self, other: String) -> Self {
+        if let Self::Value { name, .. }
+        | Self::UnknownName { name, .. }
+        | Self::Missing { name, .. } = &mut self
+        {
+            *name = other;
+        }
+        self
+    }
+}
+
 /// Turns figment's error into ours.
 pub(super) fn from_figment(error: &figment::Error, figment: &Figment) -> SettingsFault {
     let mut path = error.path.clone();

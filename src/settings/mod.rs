@@ -6,10 +6,12 @@
 //! rooms say, when they open them).
 
 mod environment;
+mod every;
 mod fault;
 mod parse;
 mod reach;
 mod sections;
+mod telemetry;
 
 use std::path::Path;
 
@@ -21,9 +23,10 @@ use environment::Environment;
 pub use fault::SettingsFault;
 pub use reach::{PortRange, Token};
 pub use sections::{
-    AgentSettings, ApiSettings, BanSettings, LogSettings, ModelSettings, QueueSettings,
+    AgentSettings, ApiSettings, BanSettings, LogFormat, LogSettings, ModelSettings, QueueSettings,
     RouteSettings, ShutdownSettings, SipSettings, StoreSettings, TurnSettings, VadChoice,
 };
+pub use telemetry::TelemetrySettings;
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -52,6 +55,8 @@ pub struct Settings {
     pub shutdown: ShutdownSettings,
     /// What is logged.
     pub log: LogSettings,
+    /// Where figures and traces go.
+    pub telemetry: TelemetrySettings,
 }
 
 impl Settings {
@@ -63,28 +68,21 @@ impl Settings {
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsFault> {
-        let mut figment = Figment::new();
-        if let Some(path) = file {
-            let unreadable = |source| SettingsFault::Unreadable { path: path.to_owned(), source };
-            std::fs::read_to_string(path).map_err(unreadable)?;
-            figment = figment.merge(Toml::file_exact(path));
-            // Read alone first, so that a syntax error is not taken for a bad value.
-            figment.extract::<figment::value::Value>().map_err(|error| {
-                SettingsFault::Malformed { path: path.to_owned(), why: error.kind.to_string() }
-            })?;
+        let settings = Self::extract(&sources(file, variables)?)?;
+        match settings.faults().into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok(settings),
         }
-        let figment = figment.merge(Environment::new(variables));
-        let settings: Self =
-            figment.extract().map_err(|error| fault::from_figment(&error, &figment))?;
-        settings.check()?;
-        Ok(settings)
     }
 
-    /// Checks what one value alone cannot tell.
-    fn check(&self) -> Result<(), SettingsFault> {
-        self.check_floor()?;
-        self.check_reach()?;
-        self.check_names()
+    fn extract(figment: &Figment) -> Result<Self, SettingsFault> {
+        figment.extract().map_err(|error| fault::from_figment(&error, figment))
+    }
+
+    /// What one value alone cannot tell; the first fault of each kind.
+    fn faults(&self) -> Vec<SettingsFault> {
+        let checks = [self.check_floor(), self.check_reach(), self.check_names()];
+        checks.into_iter().filter_map(Result::err).collect()
     }
 
     fn check_floor(&self) -> Result<(), SettingsFault> {
@@ -119,6 +117,14 @@ impl Settings {
             &"not set",
             format!("a token of 16 or more characters, since api.listen is {listen}, not loopback"),
         )?;
+        if let Some(listen) = self.telemetry.metrics_listen {
+            refuse(
+                !listen.ip().is_loopback() && self.api.token.is_none(),
+                "telemetry.metrics_listen",
+                &listen,
+                "a loopback address, or any where api.token is set".to_owned(),
+            )?;
+        }
         refuse(
             self.sip.listen_udp.is_none() && self.sip.listen_tcp.is_none(),
             "sip.listen_tcp",
@@ -149,6 +155,25 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// The file, if any, and what of `variables` begins with `CORDBOARD_`.
+fn sources(
+    file: Option<&Path>,
+    variables: impl IntoIterator<Item = (String, String)>,
+) -> Result<Figment, SettingsFault> {
+    let mut figment = Figment::new();
+    if let Some(path) = file {
+        let unreadable = |source| SettingsFault::Unreadable { path: path.to_owned(), source };
+        std::fs::read_to_string(path).map_err(unreadable)?;
+        figment = figment.merge(Toml::file_exact(path));
+        // Read alone first, so that a syntax error is not taken for a bad value.
+        figment.extract::<figment::value::Value>().map_err(|error| SettingsFault::Malformed {
+            path: path.to_owned(),
+            why: error.kind.to_string(),
+        })?;
+    }
+    Ok(figment.merge(Environment::new(variables)))
 }
 
 fn refuse(

@@ -293,12 +293,29 @@ pub struct StoreSettings {
     /// How many segments of the spool (64 MiB each) are kept after their projection.
     #[serde(deserialize_with = "parse::count::<_, 0, 100_000>")]
     pub retain_segments: usize,
+    /// After how many days the timelines of calls are deleted; 0 is never.
+    #[serde(deserialize_with = "parse::within::<_, 0, 36_500>")]
+    pub keep_timelines_days: u64,
+    /// After how many days recordings are deleted; 0 is never.
+    #[serde(deserialize_with = "parse::within::<_, 0, 36_500>")]
+    pub keep_recordings_days: u64,
+    /// After how many days the inputs of calls are deleted; 0 is never.
+    #[serde(deserialize_with = "parse::within::<_, 0, 36_500>")]
+    pub keep_inputs_days: u64,
 }
 
 impl Default for StoreSettings {
     fn default() -> Self {
         let folder = PathBuf::from("data");
-        Self { folder, recording: false, keep_inputs: false, retain_segments: 16 }
+        Self {
+            folder,
+            recording: false,
+            keep_inputs: false,
+            retain_segments: 16,
+            keep_timelines_days: 0,
+            keep_recordings_days: 0,
+            keep_inputs_days: 0,
+        }
     }
 }
 
@@ -352,10 +369,23 @@ pub struct LogSettings {
     /// Directives as in `RUST_LOG`: "info,cordboard=debug".
     #[serde(deserialize_with = "parse::text")]
     pub filter: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For humans.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 impl Default for LogSettings {
     fn default() -> Self {
-        Self { filter: "info".to_owned() }
+        Self { filter: "info".to_owned(), format: LogFormat::Text }
     }
 }

@@ -34,6 +34,7 @@ fn the_example_has_the_defaults_where_it_says_so() {
     assert_eq!(example.api, default.api);
     assert_eq!(example.shutdown, default.shutdown);
     assert_eq!(example.log, default.log);
+    assert_eq!(example.telemetry, default.telemetry);
     let sip = SipSettings { destinations: Vec::new(), ..example.sip };
     assert_eq!(sip, default.sip);
     assert_eq!(example.routes[0].variables["service"], "http://127.0.0.1:8090");
@@ -54,6 +55,7 @@ fn the_example_has_every_setting() {
         ("api", ""),
         ("shutdown", ""),
         ("log", ""),
+        ("telemetry", ""),
     ] {
         let header =
             if nested.is_empty() { format!("[{section}]") } else { format!("[[{section}]]") };
@@ -114,6 +116,16 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
         ("[models]\nvad = \"best\"", "models.vad", "\"best\"", "\"silero\""),
         ("[store]\nrecording = \"maybe\"", "store.recording", "\"maybe\"", "bool"),
         ("[api]\nlisten = \"0.0.0.0:8080\"", "api.token", "not set", "not loopback"),
+        ("[log]\nformat = \"xml\"", "log.format", "\"xml\"", "\"json\""),
+        ("[store]\nkeep_inputs_days = -1", "store.keep_inputs_days", "-1", "from 0 to 36500"),
+        ("[telemetry]\nmetrics_listen = \"all\"", "telemetry.metrics_listen", "\"all\"", "off"),
+        ("[telemetry]\notlp_endpoint = \"x\"", "telemetry.otlp_endpoint", "\"x\"", "http://"),
+        (
+            "[telemetry]\nmetrics_listen = \"0.0.0.0:9464\"",
+            "telemetry.metrics_listen",
+            "0.0.0.0:9464",
+            "api.token",
+        ),
         ("[api]\npublic_url = \"calls\"", "api.public_url", "\"calls\"", "https://"),
         ("[api]\ntoken = \"short\"", "api.token", "not shown", "16 characters"),
         (
@@ -189,4 +201,37 @@ fn a_token_is_never_printed() {
     assert!(!format!("{settings:?}").contains("XYZ"));
     let fault = load("[api]\ntoken = \"secretXYZ\"", &[]).unwrap_err();
     assert!(!format!("{fault} {fault:?}").contains("secretXYZ"), "{fault:?}");
+}
+
+#[test]
+fn every_fault_is_told_at_its_place_and_not_only_the_first() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let toml = "[sip]\nlisten_upd = \"off\"\ncalls_max = 0\ntrusted = [\"x\", \"::1\", \"y\"]\n\
+                [turn]\nspeech_off = 0.9\n[api]\nlisten = \"0.0.0.0:1\"\n\
+                [[queue]]\nname = \"q\"\n\
+                [[agent]]\nname = \"a\"\nuri = \"alice\"\nqueues = []\n\
+                [[agent]]\nname = \"b\"\nuri = \"sip:b\"\nqueues = [\"q\"]\n\
+                [[agent]]\nname = \"c\"\nqueues = []\n\
+                [[agent]]\nname = \"d\"\nuri = \"sip:d\"\nqueues = [\"r\"]\n";
+    std::fs::write(file.path(), toml).unwrap();
+    let (_, faults) = Settings::load_all(Some(file.path()), []);
+    let mut names: Vec<_> = faults.iter().filter_map(SettingsFault::name).collect();
+    names.sort_unstable();
+    let expected = [
+        "agent.0.uri",
+        "agent.2.uri",
+        "agent.3.queues",
+        "api.token",
+        "sip.calls_max",
+        "sip.listen_upd",
+        "sip.trusted.0",
+        "sip.trusted.2",
+        "turn.speech_off",
+    ];
+    assert_eq!(names, expected, "{faults:#?}");
+
+    std::fs::write(file.path(), EXAMPLE).unwrap();
+    let (settings, faults) = Settings::load_all(Some(file.path()), []);
+    assert!(faults.is_empty(), "{faults:?}");
+    assert_eq!(settings.unwrap(), load(EXAMPLE, &[]).unwrap());
 }
