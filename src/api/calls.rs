@@ -9,7 +9,7 @@ use super::ApiState;
 use super::access::CallName;
 use super::fault::ApiFault;
 use super::wire::{
-    CallDetail, CallLinks, CallSummary, CallsPage, TimelineEntry, TimelinePage, rfc3339,
+    CallDetail, CallLinks, CallSummary, CallsPage, ErrorBody, TimelineEntry, TimelinePage, rfc3339,
 };
 use crate::store::{CallRow, is_call_id};
 use crate::timeline::CallId;
@@ -28,6 +28,21 @@ pub(super) struct CallsWanted {
 }
 
 /// Lists calls, newest first.
+#[utoipa::path(
+    get,
+    path = "/v1/calls",
+    tag = "calls",
+    params(
+        ("limit" = Option<u32>, Query, description = "How many, 1 to 200; 50 where not said."),
+        ("before" = Option<String>, Query, description = "`next` of the page before."),
+    ),
+    responses(
+        (status = 200, description = "Calls, newest first.", body = CallsPage),
+        (status = 400, description = "A parameter is not allowed.", body = ErrorBody),
+        (status = 401, description = "A token is required.", body = ErrorBody),
+    ),
+    security((), ("bearer" = []))
+)]
 pub(super) async fn list(
     State(state): State<ApiState>,
     wanted: Result<Query<CallsWanted>, QueryRejection>,
@@ -53,6 +68,18 @@ pub(super) async fn list(
 }
 
 /// Shows a call.
+#[utoipa::path(
+    get,
+    path = "/v1/calls/{id}",
+    tag = "calls",
+    params(("id" = String, Path, description = "The call, a ULID.")),
+    responses(
+        (status = 200, description = "The call.", body = CallDetail),
+        (status = 401, description = "A token is required.", body = ErrorBody),
+        (status = 404, description = "There is no such call.", body = ErrorBody),
+    ),
+    security((), ("bearer" = []))
+)]
 pub(super) async fn one(
     State(state): State<ApiState>,
     CallName(call): CallName,
@@ -91,6 +118,23 @@ pub(super) struct EntriesWanted {
 }
 
 /// Shows a call's timeline.
+#[utoipa::path(
+    get,
+    path = "/v1/calls/{id}/timeline",
+    tag = "calls",
+    params(
+        ("id" = String, Path, description = "The call, a ULID."),
+        ("after" = Option<i64>, Query, description = "`next` of the page before."),
+        ("limit" = Option<u32>, Query, description = "How many, 1 to 20000; 5000 if not said."),
+    ),
+    responses(
+        (status = 200, description = "Entries in order.", body = TimelinePage),
+        (status = 400, description = "A parameter is not allowed.", body = ErrorBody),
+        (status = 401, description = "A token is required.", body = ErrorBody),
+        (status = 404, description = "There is no such call.", body = ErrorBody),
+    ),
+    security((), ("bearer" = []))
+)]
 pub(super) async fn timeline(
     State(state): State<ApiState>,
     CallName(call): CallName,

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::access::{self, CallName};
 use super::fault::ApiFault;
-use super::{ApiState, PacketFetched};
+use super::{ApiState, ErrorBody, PacketFetched};
 use crate::timeline::CallId;
 
 /// How long a packet's token opens after the call's end, ms.
@@ -36,6 +36,26 @@ struct Found {
 }
 
 /// Shows a call's context packet.
+#[utoipa::path(
+    get,
+    path = "/v1/calls/{id}/context",
+    tag = "calls",
+    params(
+        ("id" = String, Path, description = "The call, a ULID."),
+        ("token" = Option<String>, Query, description = "The packet's own token."),
+        ("X-Packet-Token" = Option<String>, Header, description = "The packet's own token."),
+    ),
+    responses(
+        (
+            status = 200,
+            description = "The packet; its form is schemas/context-packet.v1.json.",
+            body = Object
+        ),
+        (status = 401, description = "A token is required.", body = ErrorBody),
+        (status = 404, description = "The call has no packet.", body = ErrorBody),
+    ),
+    security((), ("bearer" = []))
+)]
 pub(super) async fn packet(
     State(state): State<ApiState>,
     CallName(call): CallName,

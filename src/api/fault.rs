@@ -87,7 +87,10 @@ impl IntoResponse for ApiFault {
     fn into_response(self) -> Response {
         let status = self.status();
         if status.is_server_error() {
-            tracing::warn!(fault = %self, source = ?std::error::Error::source(&self), "api");
+            // What is wrong with a stored text may quote it.
+            let quotes = matches!(self, Self::Malformed(_));
+            let source = std::error::Error::source(&self).filter(|_| !quotes);
+            tracing::warn!(fault = %self, ?source, "api");
         }
         let (code, remedy) = self.code_and_remedy();
         let error = ErrorDetail { code, message: self.to_string(), remedy };

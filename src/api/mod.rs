@@ -9,6 +9,8 @@ mod calls;
 mod context;
 mod fault;
 mod health;
+mod metrics;
+mod openapi;
 mod recording;
 mod wire;
 
@@ -20,7 +22,7 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header;
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{MethodRouter, get};
 use axum::{Json, Router, middleware};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -31,9 +33,10 @@ use crate::store::Store;
 use crate::timeline::CallId;
 use fault::ApiFault;
 
+pub use openapi::openapi;
 pub use wire::{
-    CallDetail, CallLinks, CallSummary, CallsPage, ErrorBody, ErrorDetail, Health, HealthDetail,
-    TimelineEntry, TimelinePage,
+    AgentPosition, CallDetail, CallLinks, CallSummary, CallsPage, ErrorBody, ErrorDetail, Health,
+    HealthDetail, QueuePosition, Readiness, TimelineEntry, TimelinePage,
 };
 
 /// Gives a list of agents or queues as JSON, as it is now.
@@ -63,6 +66,10 @@ pub struct ApiState {
     pub fetched: mpsc::Sender<PacketFetched>,
     /// Wall time, ms since 1970 UTC.
     pub now_unix_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
+    /// Whether no new calls are taken, since the process is about to end.
+    pub is_draining: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// The figures, as Prometheus reads them.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
 impl std::fmt::Debug for ApiState {
@@ -80,33 +87,89 @@ pub async fn serve(
     state: ApiState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(state)).with_graceful_shutdown(shutdown).await
+    axum::serve(listener, router(state, |_| true)).with_graceful_shutdown(shutdown).await
 }
 
-/// All addresses.
-fn router(state: ApiState) -> Router {
-    let guarded = Router::new()
-        .route("/v1/calls", get(calls::list))
-        .route("/v1/calls/{id}", get(calls::one))
-        .route("/v1/calls/{id}/timeline", get(calls::timeline))
-        .route("/v1/calls/{id}/recording", get(recording::whole))
-        .route("/v1/agents", get(agents))
-        .route("/v1/queues", get(queues))
-        .route_layer(middleware::from_fn_with_state(state.clone(), access::guard));
-    Router::new()
-        .route("/healthz", get(health::health))
-        .route("/v1/calls/{id}/context", get(context::packet))
-        .merge(guarded)
+/// Answers with the figures alone, and with how the service is.
+///
+/// # Errors
+/// The listener's own.
+pub async fn serve_metrics(
+    listener: TcpListener,
+    state: ApiState,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let is_shown = |path: &str| matches!(path, "/metrics" | "/healthz" | "/readyz");
+    let router = router(state, is_shown);
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+}
+
+type Address = (&'static str, MethodRouter<ApiState>);
+
+/// Addresses that show nothing to somebody without the token.
+fn guarded() -> Vec<Address> {
+    vec![
+        ("/v1/calls", get(calls::list)),
+        ("/v1/calls/{id}", get(calls::one)),
+        ("/v1/calls/{id}/timeline", get(calls::timeline)),
+        ("/v1/calls/{id}/recording", get(recording::whole)),
+        ("/v1/agents", get(agents)),
+        ("/v1/queues", get(queues)),
+        ("/metrics", get(metrics::metrics)),
+    ]
+}
+
+/// Addresses that everybody may ask, or that ask for a token of their own.
+fn open() -> Vec<Address> {
+    vec![
+        ("/healthz", get(health::health)),
+        ("/readyz", get(health::ready)),
+        ("/v1/openapi.json", get(openapi::document)),
+        ("/v1/calls/{id}/context", get(context::packet)),
+    ]
+}
+
+/// The addresses that shall be shown.
+fn router(state: ApiState, is_shown: impl Fn(&str) -> bool) -> Router {
+    let of = |addresses: Vec<Address>| {
+        let shown = addresses.into_iter().filter(|(path, _)| is_shown(path));
+        shown.fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+    };
+    let guard = middleware::from_fn_with_state(state.clone(), access::guard);
+    of(open())
+        .merge(of(guarded()).route_layer(guard))
         .fallback(async || ApiFault::NoSuchAddress)
         .method_not_allowed_fallback(async || ApiFault::NotAllowed)
         .layer(middleware::map_response(with_security_headers))
         .with_state(state)
 }
 
+/// Shows the agents.
+#[utoipa::path(
+    get,
+    path = "/v1/agents",
+    tag = "desk",
+    responses(
+        (status = 200, description = "The agents.", body = Vec<AgentPosition>),
+        (status = 401, description = "A token is required.", body = ErrorBody),
+    ),
+    security((), ("bearer" = []))
+)]
 async fn agents(State(state): State<ApiState>) -> Json<Value> {
     Json((state.agents)())
 }
 
+/// Shows the queues.
+#[utoipa::path(
+    get,
+    path = "/v1/queues",
+    tag = "desk",
+    responses(
+        (status = 200, description = "The queues.", body = Vec<QueuePosition>),
+        (status = 401, description = "A token is required.", body = ErrorBody),
+    ),
+    security((), ("bearer" = []))
+)]
 async fn queues(State(state): State<ApiState>) -> Json<Value> {
     Json((state.queues)())
 }

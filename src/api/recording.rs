@@ -10,15 +10,33 @@ use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 use tokio_util::io::ReaderStream;
 
-use super::ApiState;
 use super::access::CallName;
 use super::fault::ApiFault;
+use super::{ApiState, ErrorBody};
 
 /// Bytes before the samples in the files that the store writes (RIFF, `fmt ` of 16, `data`).
 const WAV_HEAD_BYTES: usize = 44;
 const COMPLETE_HEADER: HeaderName = HeaderName::from_static("x-recording-complete");
 
 /// Sends the recording; `X-Recording-Complete` says whether the whole call is in it.
+#[utoipa::path(
+    get,
+    path = "/v1/calls/{id}/recording",
+    tag = "calls",
+    params(("id" = String, Path, description = "The call, a ULID.")),
+    responses(
+        (
+            status = 200,
+            description = "The WAV: the caller left, the other side right.",
+            body = Vec<u8>,
+            content_type = "audio/wav",
+            headers(("X-Recording-Complete" = bool, description = "Whether it is whole.")),
+        ),
+        (status = 401, description = "A token is required.", body = ErrorBody),
+        (status = 404, description = "The call has no recording.", body = ErrorBody),
+    ),
+    security((), ("bearer" = []))
+)]
 pub(super) async fn whole(
     State(state): State<ApiState>,
     CallName(call): CallName,

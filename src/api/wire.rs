@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::store::{CallRow, EntryRow};
 
 /// `GET /v1/calls`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct CallsPage {
     /// Newest first.
     pub calls: Vec<CallSummary>,
@@ -16,7 +17,7 @@ pub struct CallsPage {
 }
 
 /// A call in a list.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct CallSummary {
     /// Its name.
     pub id: String,
@@ -35,7 +36,7 @@ pub struct CallSummary {
 }
 
 /// `GET /v1/calls/{id}`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct CallDetail {
     /// As in the list.
     #[serde(flatten)]
@@ -57,7 +58,7 @@ pub struct CallDetail {
 }
 
 /// Where more of a call can be read.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct CallLinks {
     /// Its timeline.
     pub timeline: String,
@@ -68,7 +69,7 @@ pub struct CallLinks {
 }
 
 /// `GET /v1/calls/{id}/timeline`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TimelinePage {
     /// The call.
     pub call: String,
@@ -81,7 +82,7 @@ pub struct TimelinePage {
 }
 
 /// An entry of a timeline.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TimelineEntry {
     /// Its number, growing within the call.
     pub seq: i64,
@@ -89,11 +90,12 @@ pub struct TimelineEntry {
     pub at: String,
     /// The entry itself, as the timeline has it.
     #[serde(flatten)]
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
     pub entry: Value,
 }
 
 /// `GET /healthz`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Health {
     /// "ok", or "degraded" where timelines are not kept or cannot be read.
     pub status: &'static str,
@@ -103,7 +105,7 @@ pub struct Health {
 }
 
 /// How things stand.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct HealthDetail {
     /// Calls that have begun and not ended.
     pub calls_live: usize,
@@ -131,15 +133,50 @@ pub struct HealthDetail {
     pub broken_off: usize,
 }
 
+/// `GET /readyz`.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct Readiness {
+    /// Whether new calls should be sent here.
+    pub ready: bool,
+    /// Why not; null where they should.
+    pub why: Option<&'static str>,
+}
+
+/// An agent, in `GET /v1/agents`.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct AgentPosition {
+    /// The agent's name.
+    pub name: String,
+    /// Queues that the agent takes calls from.
+    pub queues: Vec<String>,
+    /// "free", "offered", "talking" or "resting".
+    pub state: String,
+    /// The call that the agent is offered or talks in; null where there is none.
+    pub call: Option<String>,
+    /// Whether the agent takes no calls for a while.
+    pub paused: bool,
+}
+
+/// A queue, in `GET /v1/queues`.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct QueuePosition {
+    /// Its name.
+    pub name: String,
+    /// Calls that wait, those with an agent being rung among them.
+    pub waiting: usize,
+    /// Of these, how many have an agent being rung.
+    pub offered: usize,
+}
+
 /// Every answer that is a refusal.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ErrorBody {
     /// The refusal.
     pub error: ErrorDetail,
 }
 
 /// A refusal.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct ErrorDetail {
     /// For programs.
     pub code: &'static str,

@@ -1,5 +1,6 @@
 //! The command line: one file a command.
 
+mod check;
 mod flow;
 mod serve;
 
@@ -37,6 +38,16 @@ enum Command {
         #[arg(short, long)]
         config: Option<PathBuf>,
     },
+    /// Check settings and all that they name; every fault is told with its remedy.
+    Check {
+        /// TOML file of settings.
+        config: Option<PathBuf>,
+        /// Tell it as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the OpenAPI document of the HTTP side.
+    Openapi,
     /// Look after flows.
     Flow {
         #[command(subcommand)]
@@ -59,9 +70,14 @@ enum FlowCommand {
 #[must_use]
 pub fn run() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Serve { config } => settings(config.as_deref()).and_then(serve::serve),
+        Command::Serve { config } => serve::serve(config.as_deref()),
         Command::Call { uri, route, config } => {
             settings(config.as_deref()).and_then(|settings| serve::call(settings, &uri, &route))
+        }
+        Command::Check { config, json } => check::check(config.as_deref(), json),
+        Command::Openapi => {
+            say(&format!("{:#}", crate::api::openapi()));
+            Ok(())
         }
         Command::Flow { command: FlowCommand::Check { file } } => flow::check(&file),
         Command::Flow { command: FlowCommand::Schema } => flow::schema(),

@@ -1,30 +1,75 @@
 //! `cordboard serve` and `cordboard call`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 use super::{Fault, say};
 use crate::settings::Settings;
-use crate::shell::Service;
+use crate::shell::{Log, Reloaded, Service, ServiceManager};
 
-/// Answers the phone until SIGTERM or SIGINT; a second one hurries.
-pub(super) fn serve(settings: Settings) -> Result<(), Fault> {
-    begin_log(&settings)?;
+/// Answers the phone until SIGTERM or SIGINT; a second one hurries. SIGHUP takes the settings anew.
+pub(super) fn serve(config: Option<&Path>) -> Result<(), Fault> {
+    let settings = super::settings(config)?;
+    let log = Log::begin(&settings.log)?;
+    let manager = ServiceManager::at(std::env::var_os("NOTIFY_SOCKET").as_deref());
     runtime()?.block_on(async {
         let mut stops = Stops::new()?;
-        let service = Service::start(settings).await?;
+        let mut reloads = signal(SignalKind::hangup())?;
+        let mut service = Service::start(settings).await?;
         announce(&service);
-        stops.next().await;
+        manager.tell("READY=1");
+        loop {
+            tokio::select! {
+                () = stops.next() => break,
+                _ = reloads.recv() => {
+                    manager.tell("RELOADING=1");
+                    reload(&mut service, &log, config).await;
+                    manager.tell("READY=1");
+                }
+            }
+        }
+        manager.tell("STOPPING=1");
         service.shut_down(async move { stops.next().await }).await;
         Ok(())
     })
 }
 
+/// Takes the settings anew, all of them or none.
+async fn reload(service: &mut Service, log: &Log, config: Option<&Path>) {
+    let read = super::settings(config).and_then(|settings| {
+        let filter = Log::filter(&settings.log)?;
+        Ok((settings, filter))
+    });
+    let (settings, filter) = match read {
+        Ok(read) => read,
+        Err(fault) => {
+            service.note_refused_reload();
+            tracing::error!(%fault, "settings refused; the old ones serve on");
+            return;
+        }
+    };
+    match service.reload(settings).await {
+        Ok(reloaded) => {
+            log.set_filter(filter);
+            let Reloaded { version, flows, needs_restart } = reloaded;
+            for (to, flow, flow_version) in flows {
+                tracing::info!(to, flow, flow_version, "route");
+            }
+            if !needs_restart.is_empty() {
+                let names = needs_restart.join(", ");
+                tracing::warn!(names, "these differ and wait for a restart");
+            }
+            tracing::info!(version, "settings taken");
+        }
+        Err(fault) => tracing::error!(%fault, "settings refused; the old ones serve on"),
+    }
+}
+
 /// Places one call and waits for its end; a call that nobody answers is a failure.
 pub(super) fn call(settings: Settings, uri: &str, route: &str) -> Result<(), Fault> {
-    begin_log(&settings)?;
+    Log::begin(&settings.log)?;
     runtime()?.block_on(async {
         let mut stops = Stops::new()?;
         let service = Service::start(settings).await?;
@@ -59,6 +104,9 @@ fn announce(service: &Service) {
         }
     }
     say(&format!("http {}", service.api()));
+    if let Some(address) = service.metrics() {
+        say(&format!("metrics {address}"));
+    }
     say("ready");
 }
 
@@ -69,17 +117,6 @@ fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
         .enable_all()
         .build()?;
     Ok(runtime)
-}
-
-fn begin_log(settings: &Settings) -> Result<(), Fault> {
-    // The stack below logs whole messages at `info`: who calls whom is the timeline's business.
-    let directives = format!("rsipstack=warn,{}", settings.log.filter);
-    let filter = EnvFilter::try_new(directives).map_err(|error| {
-        let value = &settings.log.filter;
-        format!("log.filter is {value:?}: {error}; allowed: directives such as \"info\"")
-    })?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    Ok(())
 }
 
 /// SIGTERM and SIGINT.

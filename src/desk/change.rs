@@ -26,9 +26,7 @@ impl Desk {
                     moved[index] = Some(agents.len());
                     Agent { profile, ..agent }
                 }
-                None => {
-                    Agent { profile, activity: Activity::Free { since: now }, paused: false }
-                }
+                None => Agent { profile, activity: Activity::Free { since: now }, paused: false },
             };
             agents.push(agent);
         }

@@ -403,25 +403,25 @@ impl DeskSettings {
     ///
     /// Where they contradict themselves.
     pub fn check(&self) -> Result<(), SettingsError> {
-    let mut queues = HashSet::new();
-    for rules in &self.queues {
-        if !queues.insert(&rules.name) {
-            return Err(SettingsError::QueueTwice { name: rules.name.clone() });
+        let mut queues = HashSet::new();
+        for rules in &self.queues {
+            if !queues.insert(&rules.name) {
+                return Err(SettingsError::QueueTwice { name: rules.name.clone() });
+            }
+            if rules.rounds == 0 {
+                return Err(SettingsError::NoRounds { queue: rules.name.clone() });
+            }
         }
-        if rules.rounds == 0 {
-            return Err(SettingsError::NoRounds { queue: rules.name.clone() });
+        let mut names = HashSet::new();
+        for profile in &self.agents {
+            let name = Arc::clone(&profile.agent.name);
+            if !names.insert(Arc::clone(&name)) {
+                return Err(SettingsError::AgentTwice { name });
+            }
+            if let Some(queue) = profile.queues.iter().find(|queue| !queues.contains(queue)) {
+                return Err(SettingsError::NoSuchQueue { agent: name, queue: queue.clone() });
+            }
         }
+        Ok(())
     }
-    let mut names = HashSet::new();
-    for profile in &self.agents {
-        let name = Arc::clone(&profile.agent.name);
-        if !names.insert(Arc::clone(&name)) {
-            return Err(SettingsError::AgentTwice { name });
-        }
-        if let Some(queue) = profile.queues.iter().find(|queue| !queues.contains(queue)) {
-            return Err(SettingsError::NoSuchQueue { agent: name, queue: queue.clone() });
-        }
-    }
-    Ok(())
-}
 }

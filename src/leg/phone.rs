@@ -46,6 +46,18 @@ pub(crate) enum PhoneRefusal {
     Dial(#[from] DialError),
 }
 
+impl PhoneRefusal {
+    /// What was wrong, without whom it was about: for the log.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Ports(_) => "no port of sip.rtp_ports is free",
+            Self::Negotiation(_) => "nothing was agreed on",
+            Self::Dial(DialError::NotAllowed { .. }) => "not among sip.destinations",
+            Self::Dial(_) => "the address makes no sense",
+        }
+    }
+}
+
 /// One phone.
 #[derive(Debug)]
 pub(crate) struct PhoneLeg {

@@ -90,6 +90,10 @@ impl DeskTask {
                     self.tell(Input::Withdrawn { call });
                 }
             }
+            ToDesk::Reconfigured { settings, tokens } => {
+                self.tokens = tokens;
+                self.tell(Input::Reconfigured(settings));
+            }
         }
     }
 

@@ -39,12 +39,7 @@ impl Engines {
         if settings.recognizer != "pocketsphinx" {
             return Err(ServeError::UnknownRecognizer { name: settings.recognizer.clone() });
         }
-        let config = SphinxConfig {
-            acoustic_model: settings.acoustic_model.clone(),
-            dictionary: settings.dictionary.clone(),
-            language_model: settings.language_model.clone(),
-            ..SphinxConfig::debian()
-        };
+        let config = sphinx(settings);
         let mut ears: Vec<Box<dyn Recognizer>> = Vec::new();
         let first = PocketSphinx::open(&config)?;
         for flow in flows.clone() {
@@ -71,6 +66,44 @@ impl Engines {
             prompts,
             silero,
         })
+    }
+}
+
+/// Checks that flows can be heard, and synthesizes their prompts, with engines of its own: those
+/// that run belong to their threads.
+pub(super) fn prepare<'a>(
+    settings: &ModelSettings,
+    flows: impl Iterator<Item = &'a Arc<Flow>> + Clone,
+) -> Result<PromptCache, ServeError> {
+    let ears = PocketSphinx::open(&sphinx(settings))?;
+    for flow in flows.clone() {
+        check_words(&ears, flow)?;
+    }
+    let mut voice = Flite::open(&settings.voice)?;
+    prompts(&mut voice, flows, &[])
+}
+
+/// Everything that would keep the engines from starting, or from hearing these flows.
+pub(super) fn faults(settings: &ModelSettings, flows: &[Arc<Flow>]) -> Vec<ServeError> {
+    let mut faults: Vec<ServeError> = silero(settings).err().into_iter().collect();
+    if settings.recognizer == "pocketsphinx" {
+        match PocketSphinx::open(&sphinx(settings)) {
+            Ok(ears) => faults.extend(flows.iter().filter_map(|it| check_words(&ears, it).err())),
+            Err(error) => faults.push(error.into()),
+        }
+    } else {
+        faults.push(ServeError::UnknownRecognizer { name: settings.recognizer.clone() });
+    }
+    faults.extend(Flite::open(&settings.voice).err().map(ServeError::from));
+    faults
+}
+
+fn sphinx(settings: &ModelSettings) -> SphinxConfig {
+    SphinxConfig {
+        acoustic_model: settings.acoustic_model.clone(),
+        dictionary: settings.dictionary.clone(),
+        language_model: settings.language_model.clone(),
+        ..SphinxConfig::debian()
     }
 }
 
@@ -105,7 +138,7 @@ fn prompts<'a>(
     flows: impl Iterator<Item = &'a Arc<Flow>>,
     own_lines: &[&str],
 ) -> Result<PromptCache, ServeError> {
-    let mut cache = PromptCache::default();
+    let cache = PromptCache::default();
     let fixed = flows.flat_map(|flow| flow.fixed_prompts());
     for text in fixed.chain(own_lines.iter().map(|line| Arc::from(*line))) {
         if !cache.has(&text) {

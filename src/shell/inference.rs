@@ -77,6 +77,12 @@ impl Ears {
         Some(SessionIndex(index))
     }
 
+    /// How many sessions are taken, and how many there are.
+    pub(super) fn busy(&self) -> (usize, usize) {
+        let busy = self.sessions.iter().filter(|it| it.busy.load(Ordering::Acquire)).count();
+        (busy, self.sessions.len())
+    }
+
     /// Feeds 20 ms; whether the session keeps up.
     pub(super) fn feed(&self, session: SessionIndex, frame: Frame) -> bool {
         self.sessions[session.0].work.try_send(EarWork::Feed(Box::new(frame))).is_ok()
@@ -193,6 +199,11 @@ impl Voices {
             }));
         }
         Self { work }
+    }
+
+    /// Prompts and questions that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.work.len()
     }
 
     /// Queues a prompt; whether there was room.

@@ -1,8 +1,8 @@
 //! Inbound calls: who may come in, which flow answers, and which worker seats them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use cordboard_sip::endpoint::{Admission, Incoming};
 
@@ -19,40 +19,63 @@ use crate::timeline::{CallId, LegKind, LegRole, Links};
 /// After how many seconds a caller who found no room may try again (RFC 3261 §20.33).
 const RETRY_AFTER_S: u32 = 10;
 
+/// What new calls meet; a reload brings another one, and calls under way keep theirs.
+#[derive(Debug)]
+pub(crate) struct Reception {
+    /// Flows by user part, `*` for the rest.
+    pub(crate) routes: HashMap<String, Arc<Flow>>,
+    /// How calls behave.
+    pub(crate) settings: CallSettings,
+    /// Calls at a time.
+    pub(crate) calls_max: usize,
+    /// Which reception it is, from 1.
+    pub(crate) version: u64,
+}
+
 /// Seats calls.
 #[derive(Debug)]
 pub(crate) struct Intake {
     services: Arc<Services>,
-    routes: HashMap<String, Arc<Flow>>,
-    settings: CallSettings,
+    reception: RwLock<Arc<Reception>>,
     link_base: String,
-    calls_max: usize,
     live: Arc<AtomicUsize>,
     next_seat: AtomicU64,
     draining: AtomicBool,
 }
 
 impl Intake {
-    /// Makes an intake; `routes` by user part, `*` for the rest.
+    /// Makes an intake.
     pub(crate) fn new(
         services: Arc<Services>,
-        routes: HashMap<String, Arc<Flow>>,
-        settings: CallSettings,
+        reception: Reception,
         link_base: String,
-        calls_max: usize,
         live: Arc<AtomicUsize>,
     ) -> Self {
         services.endpoint.set_room(live.clone(), calls_max, RETRY_AFTER_S);
         Self {
             services,
-            routes,
-            settings,
+            reception: RwLock::new(Arc::new(reception)),
             link_base,
-            calls_max,
             live,
             next_seat: AtomicU64::new(0),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// What new calls meet at present.
+    pub(crate) fn reception(&self) -> Arc<Reception> {
+        self.reception.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets new calls meet something else from now on.
+    pub(crate) fn set_reception(&self, reception: Reception) {
+        let mut current = self.reception.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(reception);
+    }
+
+    /// Whether every new call is refused.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
     }
 
     /// Refuses every new call from now on.
@@ -67,11 +90,12 @@ impl Intake {
     pub(crate) fn take(&self, incoming: Incoming) {
         let Incoming { from_uri, to_uri, to_user, offer, leg, .. } = incoming;
         let cordboard_sip::endpoint::Leg { line, events } = leg;
-        let Some(flow) = self.route(&to_user) else {
+        let reception = self.reception();
+        let Some(flow) = reception.route(&to_user) else {
             line.refuse(404, None);
             return;
         };
-        if !self.admit() {
+        if !self.admit(&reception) {
             line.refuse(503, Some(RETRY_AFTER_S));
             return;
         }
@@ -81,7 +105,7 @@ impl Intake {
             Ok(phone) => phone,
             Err((line, refusal)) => {
                 self.live.fetch_sub(1, Ordering::AcqRel);
-                tracing::info!(%refusal, "a call was refused");
+                tracing::info!(why = refusal.kind(), "a call was refused");
                 match refusal {
                     PhoneRefusal::Negotiation(refusal) => line.refuse(refusal.status(), None),
                     PhoneRefusal::Ports(_) | PhoneRefusal::Dial(_) => {
@@ -91,33 +115,31 @@ impl Intake {
                 return;
             }
         };
-        let facts = self.facts(from_uri, to_uri, None, flow, seed);
-        let seat = self.seat(facts, Some(phone));
+        let facts = self.facts(from_uri, to_uri, None, flow, seed, &reception);
+        let seat = self.seat(facts, &reception, Some(phone));
         self.services.forward(seat, LineId { role: LegRole::Caller, number: 1 }, events);
     }
 
     /// Places a call; gives its name, or nothing where there is no room or no such flow.
     pub(crate) fn place(&self, to: &str, flow: &str) -> Option<CallId> {
-        let flow = self.route(flow)?;
-        if !self.admit() {
+        let reception = self.reception();
+        let flow = reception.route(flow)?;
+        if !self.admit(&reception) {
             return None;
         }
         let identity = self.services.identity.clone();
         let plan =
             DialPlan { uri: to.to_owned(), display: flow.name().to_owned(), headers: Vec::new() };
-        let facts = self.facts(identity, to.to_owned(), Some(plan), flow, rand::random());
+        let seed = rand::random();
+        let facts = self.facts(identity, to.to_owned(), Some(plan), flow, seed, &reception);
         let name = facts.id.clone();
-        self.seat(facts, None);
+        self.seat(facts, &reception, None);
         Some(name)
     }
 
-    fn route(&self, user: &str) -> Option<Arc<Flow>> {
-        self.routes.get(user).or_else(|| self.routes.get("*")).cloned()
-    }
-
     /// Counts a call in, where there is room.
-    fn admit(&self) -> bool {
-        let room = |live: usize| (live < self.calls_max).then_some(live + 1);
+    fn admit(&self, reception: &Reception) -> bool {
+        let room = |live: usize| (live < reception.calls_max).then_some(live + 1);
         !self.draining.load(Ordering::Acquire)
             && self.live.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).is_ok()
     }
@@ -129,10 +151,11 @@ impl Intake {
         outbound: Option<DialPlan>,
         flow: Arc<Flow>,
         seed: u64,
+        reception: &Reception,
     ) -> CallFacts {
         let id = CallId(ulid::Ulid::from_parts(clock::wall_unix_ms(), rand::random()).to_string());
         let address = format!("{}/v1/calls/{id}", self.link_base);
-        let recording = self.settings.record && flow.announces_recording();
+        let recording = reception.settings.record && flow.announces_recording();
         let links = Links {
             timeline: format!("{address}/timeline"),
             recording: recording.then(|| format!("{address}/recording")),
@@ -151,13 +174,19 @@ impl Intake {
         }
     }
 
-    fn seat(&self, facts: CallFacts, leg: Option<PhoneLeg>) -> SeatId {
+    fn seat(&self, facts: CallFacts, reception: &Reception, leg: Option<PhoneLeg>) -> SeatId {
         let seat = SeatId(self.next_seat.fetch_add(1, Ordering::Relaxed));
-        let settings = self.settings.clone();
+        let settings = reception.settings.clone();
         let began = clock::monotonic();
         let new = NewCall { seat, facts, settings, leg, began };
         // The workers end after the intake.
         drop(self.services.worker_of(seat).send(ToWorker::Open(Box::new(new))));
         seat
+    }
+}
+
+impl Reception {
+    fn route(&self, user: &str) -> Option<Arc<Flow>> {
+        self.routes.get(user).or_else(|| self.routes.get("*")).cloned()
     }
 }

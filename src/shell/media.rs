@@ -47,11 +47,14 @@ pub(crate) struct MediaWorker {
     seats: HashMap<SeatId, Seat>,
     phases: [Vec<SeatId>; PHASES],
     stopping: bool,
+    /// Which worker it is.
+    index: usize,
 }
 
 impl MediaWorker {
     /// Makes a worker without calls; `live` counts its calls for whoever admits new ones.
     pub(crate) fn new(
+        index: usize,
         mailbox: Receiver<ToWorker>,
         services: Arc<Services>,
         judge: Box<dyn EndOfTurn>,
@@ -65,6 +68,7 @@ impl MediaWorker {
             seats: HashMap::new(),
             phases: Default::default(),
             stopping: false,
+            index,
         }
     }
 
@@ -83,11 +87,15 @@ impl MediaWorker {
             }
             let now = clock::monotonic();
             if now >= due {
+                self.services.figures.tick_lateness.observe(now - due);
                 self.step_phase(phase);
                 phase = (phase + 1) % PHASES;
                 due += PHASE;
                 // Where a whole tick is lost it is skipped: callers hear a gap, not a burst.
-                if clock::monotonic() > due + PHASE * PHASES as u32 {
+                let behind = clock::monotonic().saturating_sub(due);
+                if behind > PHASE * PHASES as u32 {
+                    let lost = behind.as_millis() / PHASE.as_millis();
+                    self.services.figures.ticks_skipped.add(u64::try_from(lost).unwrap_or(0));
                     due = clock::monotonic();
                 }
                 continue;
@@ -129,6 +137,7 @@ impl MediaWorker {
         lightest.expect("there are phases").push(id);
         let seat = Seat::open(new, &self.services, self.judge.as_mut());
         self.seats.insert(id, seat);
+        self.count_seats();
         self.with_seat(id, |_, _, _| {});
     }
 
@@ -155,6 +164,13 @@ impl MediaWorker {
                 seat.leave(&self.services);
             }
             self.live.fetch_sub(1, Ordering::AcqRel);
+            self.count_seats();
+        }
+    }
+
+    fn count_seats(&self) {
+        if let Some(seats) = self.services.figures.seats.get(self.index) {
+            seats.store(self.seats.len(), Ordering::Relaxed);
         }
     }
 }

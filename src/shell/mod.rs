@@ -5,12 +5,17 @@
 
 mod desk;
 mod engines;
+mod http;
 mod inference;
 mod intake;
 mod mailbox;
 mod media;
+mod notify;
+mod reload;
 mod seat;
 mod services;
+mod sweep;
+mod telemetry;
 mod tools;
 
 use std::collections::HashMap;
@@ -33,23 +38,26 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::api::{self, ApiState};
 use crate::call::{CallSettings, STILL_THERE, STOPPING, Tones};
 use crate::clock;
 use crate::conversation::{Flow, FlowFault};
 use crate::desk::{AgentProfile, Desk, DeskSettings, QueueRules};
 use crate::escalation::{AgentRef, Rules, Wording};
 use crate::leg::MediaSettings;
-use crate::settings::{RouteSettings, Settings};
+use crate::settings::{ModelSettings, RouteSettings, Settings};
 use crate::store::{Store, StoreFault, StoreOptions};
 use crate::timeline::CallId;
 use crate::turn::{Pauses, TurnSettings};
 use desk::DeskTask;
 use engines::Engines;
-use intake::Intake;
+use intake::{Intake, Reception};
 use mailbox::ToWorker;
 use media::MediaWorker;
+pub use notify::ServiceManager;
+pub use reload::Reloaded;
 use services::{Services, ToDesk};
+pub use telemetry::{ExportError, FilterError, Log};
+use telemetry::{Figures, Scrape};
 use tools::Tools;
 
 /// How long the last calls have to say goodbye once the drain time is over.
@@ -146,9 +154,33 @@ pub enum ServeError {
     /// Agents or queues make no sense.
     #[error(transparent)]
     Desk(#[from] crate::desk::SettingsError),
+    /// The address for figures cannot be listened on.
+    #[error(
+        "telemetry.metrics_listen {address} cannot be listened on: {source}; \
+         set telemetry.metrics_listen to another, or \"off\""
+    )]
+    Metrics {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The new flows could not be prepared.
+    #[error("the new flows could not be prepared: the attempt panicked; see the log")]
+    Preparation,
     /// The HTTP client does not start.
     #[error("the HTTP client does not start: {0}")]
     Client(#[from] reqwest::Error),
+}
+
+/// Everything that would keep the engines of these settings from starting, or from hearing what
+/// callers may say in these flows. Takes a second, and no lasting memory.
+#[must_use]
+pub fn engine_faults(models: &ModelSettings, flows: &[Arc<Flow>]) -> Vec<ServeError> {
+    engines::faults(models, flows)
 }
 
 fn lines(faults: &[FlowFault]) -> String {
@@ -165,7 +197,12 @@ pub struct Service {
     drain: Duration,
     stop: CancellationToken,
     projector: tokio::task::JoinHandle<()>,
+    /// The task that sends traces, where they are sent.
+    export: Option<tokio::task::JoinHandle<()>>,
     api: SocketAddr,
+    metrics: Option<SocketAddr>,
+    /// Those of the start.
+    settings: Settings,
 }
 
 impl Service {
@@ -174,6 +211,8 @@ impl Service {
     /// # Errors
     /// [`ServeError`], whose text says what to do.
     pub async fn start(settings: Settings) -> Result<Self, ServeError> {
+        // One provider for all who speak TLS; a second start finds the first one's.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let routes = load_routes(&settings.routes)?;
         let mut threads = Vec::new();
         let engines = Engines::start(
@@ -194,6 +233,14 @@ impl Service {
         endpoint.set_trace(settings.sip.trace);
         let listener = listen(settings.api.listen).await?;
         let api = listener.local_addr().unwrap_or(settings.api.listen);
+        let metrics_listener = match settings.telemetry.metrics_listen {
+            Some(address) => Some(http::listen_for_metrics(address).await?),
+            None => None,
+        };
+        let metrics = metrics_listener.as_ref().and_then(|it| it.local_addr().ok());
+        let figures = Arc::new(Figures::new(workers()));
+        let stop = CancellationToken::new();
+        let export = telemetry::follow(&store, &settings.telemetry, &figures, stop.clone())?;
 
         let live = Arc::new(AtomicUsize::new(0));
         let (desk_words, words) = mpsc::unbounded_channel();
@@ -211,30 +258,56 @@ impl Service {
             tools: Tools::new()?,
             desk: desk_words,
             control: tokio::runtime::Handle::current(),
+            figures,
             workers: mailboxes.iter().map(|(sender, _)| sender.clone()).collect(),
         });
         for (index, (_, mailbox)) in mailboxes.into_iter().enumerate() {
             let judge = Box::new(TextJudge);
-            let worker = MediaWorker::new(mailbox, services.clone(), judge, live.clone());
+            let worker = MediaWorker::new(index, mailbox, services.clone(), judge, live.clone());
             let thread = std::thread::Builder::new().name(format!("media-{index}"));
             threads.push(thread.spawn(move || worker.run()).expect("a thread at start"));
         }
-        let stop = CancellationToken::new();
         let projector = tokio::spawn(store.clone().project(stop.clone()));
         let positions = spawn_desk(&settings, words, store.clone())?;
-        let link_base = link_base(&settings, api);
-        spawn_api(listener, &settings, store, &positions, &services, stop.clone());
-        let intake = Arc::new(Intake::new(
-            services.clone(),
+        let reception = Reception {
             routes,
-            call_settings(&settings),
-            link_base,
-            settings.sip.calls_max,
-            live.clone(),
+            settings: call_settings(&settings),
+            calls_max: settings.sip.calls_max,
+            version: 1,
+        };
+        let link_base = link_base(&settings, api);
+        let intake = Arc::new(Intake::new(services.clone(), reception, link_base, live.clone()));
+        let scrape = Scrape {
+            figures: services.figures.clone(),
+            services: services.clone(),
+            intake: intake.clone(),
+            live: live.clone(),
+            positions: positions.clone(),
+            began_unix_ms: clock::wall_unix_ms(),
+        };
+        let state = http::state(&settings, &positions, scrape);
+        http::spawn(listener, metrics_listener, state, stop.clone());
+        tokio::spawn(sweep::hourly(
+            store,
+            sweep::retention(&settings),
+            services.figures.clone(),
+            stop.clone(),
         ));
         tokio::spawn(take_calls(intake.clone(), calls));
         let drain = Duration::from_secs(settings.shutdown.drain_s);
-        Ok(Self { services, intake, live, threads, drain, stop, projector, api })
+        Ok(Self {
+            services,
+            intake,
+            live,
+            threads,
+            drain,
+            stop,
+            projector,
+            export,
+            api,
+            metrics,
+            settings,
+        })
     }
 
     /// UDP address that calls come in on.
@@ -253,6 +326,12 @@ impl Service {
     #[must_use]
     pub const fn api(&self) -> SocketAddr {
         self.api
+    }
+
+    /// Address of the figures, where they have one of their own.
+    #[must_use]
+    pub const fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// Where its calls are kept; outlives it.
@@ -297,6 +376,11 @@ impl Service {
         if self.projector.await.is_err() {
             tracing::error!("the projection ended by a panic");
         }
+        if let Some(export) = self.export
+            && export.await.is_err()
+        {
+            tracing::error!("the sending of traces ended by a panic");
+        }
         tracing::info!(threads = self.threads.len(), "stopped");
     }
 
@@ -338,14 +422,19 @@ fn spawn_desk(
     words: mpsc::UnboundedReceiver<ToDesk>,
     store: Store,
 ) -> Result<watch::Receiver<serde_json::Value>, ServeError> {
+    let (show, positions) = watch::channel(serde_json::Value::Null);
+    let desk = Desk::new(desk_settings(settings))?;
+    tokio::spawn(DeskTask::new(desk, words, store, agent_tokens(settings), show).run());
+    Ok(positions)
+}
+
+/// Agents' secrets, by agent.
+fn agent_tokens(settings: &Settings) -> HashMap<String, String> {
     let tokens = settings
         .agents
         .iter()
         .filter_map(|agent| Some((agent.name.clone(), agent.token.as_ref()?.expose().to_owned())));
-    let (show, positions) = watch::channel(serde_json::Value::Null);
-    let desk = Desk::new(desk_settings(settings))?;
-    tokio::spawn(DeskTask::new(desk, words, store, tokens.collect(), show).run());
-    Ok(positions)
+    tokens.collect()
 }
 
 fn desk_settings(settings: &Settings) -> DeskSettings {
@@ -360,40 +449,6 @@ fn desk_settings(settings: &Settings) -> DeskSettings {
         ..QueueRules::named(&queue.name)
     });
     DeskSettings { agents: agents.collect(), queues: queues.collect(), ..DeskSettings::default() }
-}
-
-fn spawn_api(
-    listener: TcpListener,
-    settings: &Settings,
-    store: Store,
-    positions: &watch::Receiver<serde_json::Value>,
-    services: &Arc<Services>,
-    stop: CancellationToken,
-) {
-    let (fetched, mut fetches) = mpsc::channel(256);
-    let shown = |key: &'static str| -> api::Listing {
-        let positions = positions.clone();
-        Arc::new(move || positions.borrow().get(key).cloned().unwrap_or_default())
-    };
-    let state = ApiState {
-        store,
-        token: settings.api.token.clone(),
-        agents: shown("agents"),
-        queues: shown("queues"),
-        fetched,
-        now_unix_ms: Arc::new(clock::wall_unix_ms),
-    };
-    tokio::spawn(async move {
-        if let Err(error) = api::serve(listener, state, stop.cancelled_owned()).await {
-            tracing::error!(%error, "the HTTP side ended");
-        }
-    });
-    let services = services.clone();
-    tokio::spawn(async move {
-        while let Some(fetch) = fetches.recv().await {
-            services.desk(ToDesk::PacketFetched { call: fetch.call });
-        }
-    });
 }
 
 /// Reads and checks every flow that a route names; the first route of a name counts.
@@ -412,20 +467,11 @@ fn load_routes(routes: &[RouteSettings]) -> Result<HashMap<String, Arc<Flow>>, S
 
 fn endpoint_config(settings: &Settings) -> Result<EndpointConfig, ServeError> {
     let sip = &settings.sip;
-    let trusted: Vec<String> = sip.trusted.iter().map(ToString::to_string).collect();
     Ok(EndpointConfig {
         bind_udp: sip.listen_udp,
         bind_tcp: sip.listen_tcp,
         advertised: sip.advertised,
-        access: Access::new(
-            trusted.iter().map(String::as_str),
-            sip.destinations.iter().map(String::as_str),
-        )?
-        .with_bans(BanRule {
-            offences: u32::try_from(sip.bans.requests).unwrap_or(u32::MAX),
-            window: Duration::from_secs(sip.bans.window_s),
-            ban: Duration::from_secs(sip.bans.ban_s),
-        }),
+        access: access(settings)?,
         user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).to_owned(),
         // RFC 3261 §13.3.1.4: the ACK is waited for 64·T1.
         t1: Duration::from_secs(sip.no_ack_s) / 64,
@@ -438,6 +484,18 @@ fn session_timers(settings: &Settings) -> Limits {
         expires_s: seconds(settings.sip.session_expires_s),
         min_se_s: seconds(settings.sip.min_se_s),
     }
+}
+
+fn access(settings: &Settings) -> Result<Access, AccessError> {
+    let sip = &settings.sip;
+    let trusted: Vec<String> = sip.trusted.iter().map(ToString::to_string).collect();
+    let destinations = sip.destinations.iter().map(String::as_str);
+    let bans = BanRule {
+        offences: u32::try_from(sip.bans.requests).unwrap_or(u32::MAX),
+        window: Duration::from_secs(sip.bans.window_s),
+        ban: Duration::from_secs(sip.bans.ban_s),
+    };
+    Ok(Access::new(trusted.iter().map(String::as_str), destinations)?.with_bans(bans))
 }
 
 fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSettings, ServeError> {

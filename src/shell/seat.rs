@@ -52,6 +52,8 @@ pub(super) struct Seat {
     agent: Option<Line>,
     dialled: u32,
     sessions: Vec<(JobId, SessionIndex)>,
+    /// The job that a voice was asked for last and has not begun, and when.
+    asked_voice: Option<(JobId, Duration)>,
     recorder: Option<Recorder>,
     inputs: Option<InputsWriter>,
     apology: Option<Apology>,
@@ -82,6 +84,7 @@ impl Seat {
             agent: None,
             dialled: 1,
             sessions: Vec::new(),
+            asked_voice: None,
             recorder: None,
             inputs,
             apology: None,
@@ -161,6 +164,11 @@ impl Seat {
         {
             // Its engine has given up: the session is free for others, not only after the call.
             services.ears.cancel(session);
+        }
+        if let Input::Spoken { job, .. } = &input
+            && let Some((_, asked)) = self.asked_voice.take_if(|(asked, _)| asked == job)
+        {
+            services.figures.synthesis.observe(clock::monotonic().saturating_sub(asked));
         }
         let now = self.now();
         self.keep_input(now, &input);
@@ -312,6 +320,7 @@ impl Seat {
                     return Some(Input::Spoken { job, speech, last: true });
                 }
                 let queued = services.voices.speak(job, request, reply);
+                self.asked_voice = queued.then(|| (job, clock::monotonic()));
                 (!queued).then(|| Input::Refused { job, why: "the voices are busy".to_owned() })
             }
             Job::Rank(request) => {
@@ -346,7 +355,9 @@ impl Seat {
                     *self.line_mut(role) = Some(Line { leg, number: id.number, garbage: 0 });
                 }
                 Err(error) => {
-                    tracing::warn!(call = %self.name, %error, "could not dial");
+                    // Whom is the timeline's business.
+                    let why = error.kind();
+                    tracing::warn!(call = %self.name, why, "could not dial");
                     let refused = LegEvent::Ended { cause: EndCause::Refused(503) };
                     let reply = ReplyTo { worker: services.worker_of(self.id), seat: self.id };
                     reply.give(Input::Leg(role, refused));

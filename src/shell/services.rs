@@ -3,7 +3,7 @@
 //! All of it takes work without waiting.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use cordboard_audio::vad::{SileroWeights, SpeechMeter};
 use cordboard_models::speech::{Speech, SpeechRequest};
@@ -15,9 +15,11 @@ use tokio::sync::mpsc;
 use super::inference::{Ears, Voices};
 use super::mailbox::{ReplyTo, SeatId, ToWorker};
 use super::seat::LineId;
+use super::telemetry::Figures;
 use super::tools::Tools;
 use crate::call::DialPlan;
 use crate::conversation::{Flow, Invocation};
+use crate::desk::DeskSettings;
 use crate::escalation::DeskReport;
 use crate::leg::{MediaSettings, PhoneLeg, PhoneRefusal};
 use crate::store::Store;
@@ -59,26 +61,46 @@ pub(crate) enum ToDesk {
         /// The call.
         call: CallId,
     },
+    /// Other agents and queues from now on.
+    Reconfigured {
+        /// Which.
+        settings: DeskSettings,
+        /// Agents' secrets, by agent.
+        tokens: HashMap<String, String>,
+    },
 }
 
-/// Prompts synthesized at start.
+/// Prompts synthesized at start and at every reload; those that are not used any more are kept,
+/// for calls under way.
 #[derive(Debug, Default)]
-pub(crate) struct PromptCache(HashMap<Arc<str>, Speech>);
+pub(crate) struct PromptCache(RwLock<HashMap<Arc<str>, Speech>>);
 
 impl PromptCache {
     /// Keeps a prompt at its normal length.
-    pub(crate) fn keep(&mut self, speech: Speech) {
-        self.0.insert(speech.text.clone(), speech);
+    pub(crate) fn keep(&self, speech: Speech) {
+        let mut kept = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(speech.text.clone(), speech);
+    }
+
+    /// Keeps all of another's.
+    pub(crate) fn extend(&self, other: Self) {
+        for (_, speech) in other.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.keep(speech);
+        }
     }
 
     /// Whether a prompt is kept.
     pub(crate) fn has(&self, text: &str) -> bool {
-        self.0.contains_key(text)
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(text)
     }
 
     /// The prompt, where it is kept in this form.
+    ///
+    /// # Real-time
+    /// The lock is held for other than reading at a reload alone, for the length of one insertion.
     pub(crate) fn find(&self, request: &SpeechRequest) -> Option<Speech> {
-        let speech = self.0.get(&request.text)?;
+        let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let speech = kept.get(&request.text)?;
         let fits = speech.rate == request.rate && (request.stretch - 1.0).abs() < 1e-3;
         fits.then(|| speech.clone())
     }
@@ -109,6 +131,8 @@ pub(crate) struct Services {
     pub(crate) desk: mpsc::UnboundedSender<ToDesk>,
     /// The control runtime.
     pub(crate) control: Handle,
+    /// What is counted.
+    pub(crate) figures: Arc<Figures>,
     /// The workers' mailboxes.
     pub(crate) workers: Vec<Sender<ToWorker>>,
 }

@@ -68,8 +68,10 @@ impl Tools {
     async fn attempts(&self, tool: &Tool, invocation: &Invocation, began: Duration) -> ToolOutcome {
         let request = match tool.request(&invocation.arguments) {
             Ok(request) => request,
-            Err(error) => {
-                tracing::error!(%error, "a tool's templates cannot be filled");
+            Err(_) => {
+                // What is wrong with it may quote a value.
+                let tool = &invocation.tool;
+                tracing::error!(%tool, "a tool's templates cannot be filled");
                 return outcome(ToolVerdict::Unreachable, began);
             }
         };

@@ -11,7 +11,7 @@ fn guarded() -> Vec<String> {
     let id = call(1);
     let of_call = ["", "/timeline", "/context", "/recording"];
     let of_call = of_call.iter().map(|what| format!("/v1/calls/{id}{what}"));
-    ["/v1/calls", "/v1/agents", "/v1/queues"]
+    ["/v1/calls", "/v1/agents", "/v1/queues", "/metrics"]
         .map(str::to_owned)
         .into_iter()
         .chain(of_call)

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use cordboard::api::{ApiState, PacketFetched, serve};
@@ -28,6 +28,7 @@ pub(crate) struct Running {
     pub store: Store,
     pub fetched: mpsc::Receiver<PacketFetched>,
     pub now_unix_ms: Arc<AtomicU64>,
+    pub draining: Arc<AtomicBool>,
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
@@ -69,19 +70,31 @@ impl Running {
         let (fetched_sender, fetched) = mpsc::channel(8);
         let now_unix_ms = Arc::new(AtomicU64::new(STARTED_UNIX_MS));
         let clock = Arc::clone(&now_unix_ms);
+        let draining = Arc::new(AtomicBool::new(false));
         let state = ApiState {
             store: store.clone(),
             token: token.map(|token| token.parse::<Token>().unwrap()),
-            agents: Arc::new(|| json!([{ "name": "alice", "state": "ready" }])),
-            queues: Arc::new(|| json!([{ "name": "service", "waiting": 0 }])),
+            agents: Arc::new(|| {
+                json!([{
+                    "name": "alice", "queues": ["service"], "state": "talking",
+                    "call": call(1).0, "paused": false,
+                }])
+            }),
+            queues: Arc::new(|| json!([{ "name": "service", "waiting": 0, "offered": 0 }])),
             fetched: fetched_sender,
             now_unix_ms: Arc::new(move || clock.load(Relaxed)),
+            is_draining: {
+                let draining = Arc::clone(&draining);
+                Arc::new(move || draining.load(Relaxed))
+            },
+            metrics: Arc::new(|| "# TYPE up gauge\nup 1\n".to_owned()),
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve(listener, state, async {
             let _ = stopped.await;
         }));
-        let running = Self { store, fetched, now_unix_ms, address, stop, server, _folder: folder };
+        let running =
+            Self { store, fetched, now_unix_ms, draining, address, stop, server, _folder: folder };
         // Before its tables are made, the database is away: 503.
         running.caught_up().await;
         running
