@@ -10,10 +10,12 @@ demo: packages weights
 test: packages-test weights
 	$(CARGO) build --workspace --bins --examples
 	$(CARGO) test --workspace
+	$(CARGO) test --workspace --features whisper --test whisper
 
 check: packages-test weights
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --features whisper --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	$(MAKE) test
 

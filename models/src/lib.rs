@@ -6,6 +6,7 @@
 pub mod ears;
 pub mod language;
 pub mod manifest;
+pub mod mel;
 pub mod scripted;
 pub mod speech;
 pub mod turn_end;

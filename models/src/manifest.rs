@@ -1,7 +1,7 @@
 //! The manifest of weight files, and whether a file is the one that it names.
 //!
-//! `models/manifest.toml` is built in; `make weights` brings what it lists. Deliberately absent:
-//! downloading, and knowing what the weights mean, which is their engine's.
+//! `models/manifest.toml` is built in; `cordboard models pull` brings what it lists. Deliberately
+//! absent: downloading, and knowing what the weights mean, which is their engine's.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -51,6 +51,10 @@ pub struct Source {
     pub version: String,
     /// The file's path within the package.
     pub path: String,
+    /// Where the file there is CTranslate2's and is converted to ggml's format: the path of its
+    /// vocabulary.
+    #[serde(default)]
+    pub vocabulary: Option<String>,
 }
 
 /// Why a weight file cannot be used; each says what to do.
@@ -59,7 +63,8 @@ pub struct Source {
 pub enum WeightsFault {
     /// There is no such file.
     #[error(
-        "weights `{name}` are missing: {path} is not there; run make weights",
+        "weights `{name}` are missing: {path} is not there; run make weights, or cordboard models \
+         pull {name}",
         path = path.display()
     )]
     Missing {
@@ -84,7 +89,7 @@ pub enum WeightsFault {
     /// The file is shorter than it should be.
     #[error(
         "weights `{name}` are truncated: {got_bytes} bytes, expected {expected_bytes}; \
-         delete the file and run make weights"
+         delete the file and run make weights, or cordboard models pull {name}"
     )]
     Truncated {
         /// Its name in the manifest.
@@ -97,7 +102,7 @@ pub enum WeightsFault {
     /// The file is another one.
     #[error(
         "weights `{name}` are not the file that the manifest names: sha256 {got}, \
-         expected {expected}; delete the file and run make weights"
+         expected {expected}; delete the file and run make weights, or cordboard models pull {name}"
     )]
     Foreign {
         /// Its name in the manifest.

@@ -17,6 +17,7 @@ fn entry_of_abc() -> Entry {
             package: "abc".to_owned(),
             version: "1".to_owned(),
             path: "abc.bin".to_owned(),
+            vocabulary: None,
         },
         note: String::new(),
     }

@@ -2,6 +2,8 @@
 
 mod check;
 mod flow;
+mod models;
+mod pull;
 mod serve;
 
 use std::path::{Path, PathBuf};
@@ -48,6 +50,11 @@ enum Command {
     },
     /// Print the OpenAPI document of the HTTP side.
     Openapi,
+    /// Look after weights and engines.
+    Models {
+        #[command(subcommand)]
+        command: models::ModelsCommand,
+    },
     /// Look after flows.
     Flow {
         #[command(subcommand)]
@@ -79,6 +86,7 @@ pub fn run() -> ExitCode {
             say(&format!("{:#}", crate::api::openapi()));
             Ok(())
         }
+        Command::Models { command } => models::run(command),
         Command::Flow { command: FlowCommand::Check { file } } => flow::check(&file),
         Command::Flow { command: FlowCommand::Schema } => flow::schema(),
     };

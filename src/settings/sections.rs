@@ -194,15 +194,28 @@ pub struct ModelSettings {
     pub vad: VadChoice,
     /// Silero's weights.
     pub silero_weights: PathBuf,
-    /// Which recognizer: "pocketsphinx".
+    /// Which recognizer: "auto" (the best whose weights are there), "pocketsphinx", "whisper".
     #[serde(deserialize_with = "parse::name")]
     pub recognizer: String,
+    /// Whisper's model, a ggml file.
+    pub whisper_model: PathBuf,
+    /// Threads of one of Whisper's decodes.
+    #[serde(deserialize_with = "parse::count::<_, 1, 64>")]
+    pub whisper_threads: usize,
+    /// A decode of Whisper's that takes longer is given up.
+    #[serde(deserialize_with = "parse::within::<_, 100, 60_000>")]
+    pub whisper_decode_max_ms: u64,
+    /// Smart Turn's weights.
+    pub smart_turn_weights: PathBuf,
     /// PocketSphinx's acoustic model.
     pub acoustic_model: PathBuf,
     /// PocketSphinx's dictionary.
     pub dictionary: PathBuf,
     /// PocketSphinx's language model, for open speech.
     pub language_model: PathBuf,
+    /// Which synthesizer: "auto" (the best that is there), "flite".
+    #[serde(deserialize_with = "parse::name")]
+    pub voice_engine: String,
     /// Which of flite's voices.
     #[serde(deserialize_with = "parse::name")]
     pub voice: String,
@@ -220,10 +233,15 @@ impl Default for ModelSettings {
         Self {
             vad: VadChoice::Auto,
             silero_weights: PathBuf::from("models/weights/silero_vad.onnx"),
-            recognizer: "pocketsphinx".to_owned(),
+            recognizer: "auto".to_owned(),
+            whisper_model: PathBuf::from("models/weights/ggml-tiny.en.bin"),
+            whisper_threads: 1,
+            whisper_decode_max_ms: 3_000,
+            smart_turn_weights: PathBuf::from("models/weights/smart-turn-v3.2-cpu.onnx"),
             acoustic_model: folder.join("en-us"),
             dictionary: folder.join("cmudict-en-us.dict"),
             language_model: folder.join("en-us.lm.bin"),
+            voice_engine: "auto".to_owned(),
             voice: "slt".to_owned(),
             recognizers: 4,
             synthesizers: 2,

@@ -114,6 +114,13 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
         ("[turn]\nspeech_on = 1.5", "turn.speech_on", "1.5", "from 0 to 1"),
         ("[turn]\nspeech_off = 0.9", "turn.speech_off", "0.9", "at most turn.speech_on"),
         ("[models]\nvad = \"best\"", "models.vad", "\"best\"", "\"silero\""),
+        ("[models]\nwhisper_threads = 0", "models.whisper_threads", "0", "from 1 to 64"),
+        (
+            "[models]\nwhisper_decode_max_ms = 5",
+            "models.whisper_decode_max_ms",
+            "5",
+            "from 100 to 60000",
+        ),
         ("[store]\nrecording = \"maybe\"", "store.recording", "\"maybe\"", "bool"),
         ("[api]\nlisten = \"0.0.0.0:8080\"", "api.token", "not set", "not loopback"),
         ("[log]\nformat = \"xml\"", "log.format", "\"xml\"", "\"json\""),

@@ -13,6 +13,7 @@ use cordboard_models::speech::{LanguageModel, Recognizer, SpeechRequest, Synthes
 use cordboard_models::voice::Flite;
 
 use super::ServeError;
+use super::choice::{self, RecognizerChoice};
 use super::inference::{Ears, Voices};
 use super::services::PromptCache;
 use crate::conversation::Flow;
@@ -36,27 +37,12 @@ impl Engines {
         threads: &mut Vec<JoinHandle<()>>,
     ) -> Result<Self, ServeError> {
         let silero = silero(settings)?;
-        if settings.recognizer != "pocketsphinx" {
-            return Err(ServeError::UnknownRecognizer { name: settings.recognizer.clone() });
-        }
-        let config = sphinx(settings);
-        let mut ears: Vec<Box<dyn Recognizer>> = Vec::new();
-        let first = PocketSphinx::open(&config)?;
-        for flow in flows.clone() {
-            check_words(&first, flow)?;
-        }
-        for _ in 1..settings.recognizers {
-            ears.push(Box::new(first.another()?));
-        }
-        ears.push(Box::new(first));
+        let ears = open_ears(settings, settings.recognizers, flows.clone())?;
         let mut voices = (0..settings.synthesizers)
             .map(|_| {
-                let voice = Flite::open(&settings.voice)?;
                 let language = Phrasebook::default();
-                Ok((
-                    Box::new(voice) as Box<dyn Synthesizer>,
-                    Box::new(language) as Box<dyn LanguageModel>,
-                ))
+                let language = Box::new(language) as Box<dyn LanguageModel>;
+                Ok((open_voice(settings)?, language))
             })
             .collect::<Result<Vec<_>, ServeError>>()?;
         let prompts = prompts(voices[0].0.as_mut(), flows, own_lines)?;
@@ -75,26 +61,23 @@ pub(super) fn prepare<'a>(
     settings: &ModelSettings,
     flows: impl Iterator<Item = &'a Arc<Flow>> + Clone,
 ) -> Result<PromptCache, ServeError> {
-    let ears = PocketSphinx::open(&sphinx(settings))?;
-    for flow in flows.clone() {
-        check_words(&ears, flow)?;
-    }
-    let mut voice = Flite::open(&settings.voice)?;
-    prompts(&mut voice, flows, &[])
+    open_ears(settings, 1, flows.clone())?;
+    prompts(open_voice(settings)?.as_mut(), flows, &[])
 }
 
 /// Everything that would keep the engines from starting, or from hearing these flows.
 pub(super) fn faults(settings: &ModelSettings, flows: &[Arc<Flow>]) -> Vec<ServeError> {
     let mut faults: Vec<ServeError> = silero(settings).err().into_iter().collect();
-    if settings.recognizer == "pocketsphinx" {
-        match PocketSphinx::open(&sphinx(settings)) {
+    match choice::recognizer(settings) {
+        Ok(RecognizerChoice::PocketSphinx) => match PocketSphinx::open(&sphinx(settings)) {
             Ok(ears) => faults.extend(flows.iter().filter_map(|it| check_words(&ears, it).err())),
             Err(error) => faults.push(error.into()),
-        }
-    } else {
-        faults.push(ServeError::UnknownRecognizer { name: settings.recognizer.clone() });
+        },
+        #[cfg(feature = "whisper")]
+        Ok(RecognizerChoice::Whisper) => faults.extend(whisper(settings, 1).err()),
+        Err(error) => faults.push(error.into()),
     }
-    faults.extend(Flite::open(&settings.voice).err().map(ServeError::from));
+    faults.extend(open_voice(settings).err());
     faults
 }
 
@@ -107,13 +90,69 @@ fn sphinx(settings: &ModelSettings) -> SphinxConfig {
     }
 }
 
+/// Opens the recognizer that is configured, so many times.
+pub(crate) fn open_ears<'a>(
+    settings: &ModelSettings,
+    count: usize,
+    flows: impl Iterator<Item = &'a Arc<Flow>>,
+) -> Result<Vec<Box<dyn Recognizer>>, ServeError> {
+    match choice::recognizer(settings)? {
+        RecognizerChoice::PocketSphinx => pocketsphinx(settings, count, flows),
+        #[cfg(feature = "whisper")]
+        RecognizerChoice::Whisper => whisper(settings, count),
+    }
+}
+
+/// Opens the synthesizer that is configured.
+pub(crate) fn open_voice(settings: &ModelSettings) -> Result<Box<dyn Synthesizer>, ServeError> {
+    choice::voice(settings)?;
+    Ok(Box::new(Flite::open(&settings.voice)?))
+}
+
+fn pocketsphinx<'a>(
+    settings: &ModelSettings,
+    count: usize,
+    flows: impl Iterator<Item = &'a Arc<Flow>>,
+) -> Result<Vec<Box<dyn Recognizer>>, ServeError> {
+    let first = PocketSphinx::open(&sphinx(settings))?;
+    for flow in flows {
+        check_words(&first, flow)?;
+    }
+    let mut ears: Vec<Box<dyn Recognizer>> = Vec::new();
+    for _ in 1..count {
+        ears.push(Box::new(first.another()?));
+    }
+    ears.push(Box::new(first));
+    Ok(ears)
+}
+
+#[cfg(feature = "whisper")]
+fn whisper(
+    settings: &ModelSettings,
+    count: usize,
+) -> Result<Vec<Box<dyn Recognizer>>, ServeError> {
+    use cordboard_models::ears::{Whisper, WhisperConfig};
+    let first = Whisper::open(&WhisperConfig {
+        model: settings.whisper_model.clone(),
+        threads: settings.whisper_threads,
+        decode_max: std::time::Duration::from_millis(settings.whisper_decode_max_ms),
+        clock: crate::clock::monotonic,
+    })?;
+    let mut ears: Vec<Box<dyn Recognizer>> = Vec::new();
+    for _ in 1..count {
+        ears.push(Box::new(first.another()?));
+    }
+    ears.push(Box::new(first));
+    Ok(ears)
+}
+
 /// A word that the ears cannot know stops the start, not a caller.
 fn check_words(ears: &PocketSphinx, flow: &Flow) -> Result<(), ServeError> {
     ears.check_words(&flow.vocabulary())
         .map_err(|unknown| ServeError::UnknownWord { flow: flow.name().to_owned(), unknown })
 }
 
-fn silero(settings: &ModelSettings) -> Result<Option<Arc<SileroWeights>>, ServeError> {
+pub(crate) fn silero(settings: &ModelSettings) -> Result<Option<Arc<SileroWeights>>, ServeError> {
     let path: &Path = &settings.silero_weights;
     match settings.vad {
         VadChoice::Earshot => return Ok(None),

@@ -3,6 +3,7 @@
 //! No decision about a call lives here; this room moves inputs and outputs between the pure rooms
 //! and the world.
 
+mod choice;
 mod desk;
 mod engines;
 mod http;
@@ -51,6 +52,8 @@ use crate::turn::{Pauses, TurnSettings};
 use desk::DeskTask;
 use engines::Engines;
 use intake::{Intake, Reception};
+pub(crate) use engines::{open_ears, open_voice, silero};
+use intake::Intake;
 use mailbox::ToWorker;
 use media::MediaWorker;
 pub use notify::ServiceManager;
@@ -89,12 +92,9 @@ pub enum ServeError {
         /// All that is wrong with it.
         faults: Vec<FlowFault>,
     },
-    /// A recognizer of that name does not exist.
-    #[error("models.recognizer is {name:?}; allowed: \"pocketsphinx\"")]
-    UnknownRecognizer {
-        /// The name.
-        name: String,
-    },
+    /// An engine of that name does not exist, or is not built in.
+    #[error(transparent)]
+    Choice(#[from] choice::ChoiceFault),
     /// A flow expects a word that the recognizer has no pronunciation for.
     #[error("flow {flow} expects what cannot be heard: {unknown}")]
     UnknownWord {
@@ -125,6 +125,10 @@ pub enum ServeError {
     /// The recognizer does not open.
     #[error(transparent)]
     Ears(#[from] cordboard_models::ears::OpenError),
+    /// Whisper does not open.
+    #[cfg(feature = "whisper")]
+    #[error(transparent)]
+    Whisper(#[from] cordboard_models::ears::WhisperOpenError),
     /// The voice does not open.
     #[error(transparent)]
     Voice(#[from] cordboard_models::voice::OpenError),

@@ -1,10 +1,12 @@
 //! End of turn: engines that judge whether a caller has finished.
 //!
-//! `text` is the first of them: it reads the words and what was expected, and weighs the silence by
-//! them. Deliberately absent: prosody, which needs the sound, and any clock.
+//! `text` reads the words and what was expected, and weighs the silence by them, in no time; `smart`
+//! hears the sound, on an inference worker. Deliberately absent: any clock.
 
 mod fit;
 mod phrase;
+mod smart;
 mod text;
 
+pub use smart::{SmartTurn, SmartTurnError};
 pub use text::TextJudge;

@@ -96,6 +96,7 @@ pub(crate) fn settings(folder: &Path, changes: &str) -> PathBuf {
         [models]
         vad = "auto"
         silero_weights = "{ROOT}/models/weights/silero_vad.onnx"
+        recognizer = "pocketsphinx"
         recognizers = 1
         synthesizers = 1
         [store]

@@ -70,6 +70,17 @@ impl Net {
         self.arcs.len()
     }
 
+    /// The only end.
+    #[must_use]
+    pub fn last_state(&self) -> u32 {
+        self.states - 1
+    }
+
+    /// Every arc: from which state, to which, by which word.
+    pub fn steps(&self) -> impl Iterator<Item = (u32, u32, &str)> {
+        self.arcs.iter().map(|arc| (arc.from, arc.to, &*arc.word))
+    }
+
     /// Whether "anything" may be said somewhere in it.
     #[must_use]
     pub fn has_phones(&self) -> bool {

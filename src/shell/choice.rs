@@ -1,0 +1,143 @@
+//! Which engine runs: the one that the settings name, or the best whose weights are there.
+//!
+//! The choice is logged once, with its reason. Absent: opening it, which is `engines`'.
+
+use cordboard_models::ears::ggml;
+
+use crate::settings::ModelSettings;
+
+/// Why no engine can be chosen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChoiceFault {
+    /// There is no such engine.
+    #[error("{setting} is {name:?}; allowed: {allowed}")]
+    Unknown {
+        /// The setting.
+        setting: &'static str,
+        /// What it names.
+        name: String,
+        /// What there is.
+        allowed: &'static str,
+    },
+    /// The engine exists, but this binary was built without it.
+    #[error(
+        "{setting} is {name:?}, which is not built in; build with `cargo build --release \
+         --features {feature}`, or set {setting} to \"auto\""
+    )]
+    NotBuiltIn {
+        /// The setting.
+        setting: &'static str,
+        /// What it names.
+        name: String,
+        /// The Cargo feature.
+        feature: &'static str,
+    },
+}
+
+/// A recognizer that is built in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecognizerChoice {
+    /// Debian's, by grammars.
+    PocketSphinx,
+    /// whisper.cpp.
+    #[cfg(feature = "whisper")]
+    Whisper,
+}
+
+/// Chooses the recognizer.
+pub(crate) fn recognizer(settings: &ModelSettings) -> Result<RecognizerChoice, ChoiceFault> {
+    let setting = "models.recognizer";
+    let name = settings.recognizer.as_str();
+    let (choice, why) = match name {
+        "auto" => best(settings),
+        "pocketsphinx" => (RecognizerChoice::PocketSphinx, "models.recognizer names it".to_owned()),
+        #[cfg(feature = "whisper")]
+        "whisper" => (RecognizerChoice::Whisper, "models.recognizer names it".to_owned()),
+        #[cfg(not(feature = "whisper"))]
+        "whisper" => {
+            let (name, feature) = (name.to_owned(), "whisper");
+            return Err(ChoiceFault::NotBuiltIn { setting, name, feature });
+        }
+        _ => {
+            let allowed = "\"auto\", \"pocketsphinx\", \"whisper\"";
+            return Err(ChoiceFault::Unknown { setting, name: name.to_owned(), allowed });
+        }
+    };
+    tracing::info!(recognizer = ?choice, %why, "recognizer chosen");
+    Ok(choice)
+}
+
+/// The best recognizer whose weights are there, and why it is that.
+fn best(settings: &ModelSettings) -> (RecognizerChoice, String) {
+    let sphinx = RecognizerChoice::PocketSphinx;
+    let path = settings.whisper_model.display();
+    match ggml::check(&settings.whisper_model) {
+        Err(fault) => (sphinx, fault.to_string()),
+        Ok(header) if header.tensors == 0 => (sphinx, format!("{path} has no weights in it")),
+        #[cfg(feature = "whisper")]
+        Ok(_) => (RecognizerChoice::Whisper, format!("its model {path} is there")),
+        #[cfg(not(feature = "whisper"))]
+        Ok(_) => {
+            (sphinx, format!("{path} is there, but the Cargo feature whisper is not built in"))
+        }
+    }
+}
+
+/// Chooses the synthesizer, of which there is one.
+pub(crate) fn voice(settings: &ModelSettings) -> Result<(), ChoiceFault> {
+    match settings.voice_engine.as_str() {
+        "auto" | "flite" => Ok(()),
+        name => Err(ChoiceFault::Unknown {
+            setting: "models.voice_engine",
+            name: name.to_owned(),
+            allowed: "\"auto\", \"flite\"",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(recognizer: &str, whisper_model: &str) -> ModelSettings {
+        ModelSettings {
+            recognizer: recognizer.to_owned(),
+            whisper_model: whisper_model.into(),
+            ..ModelSettings::default()
+        }
+    }
+
+    #[test]
+    fn without_a_model_the_recognizer_that_needs_none_is_chosen() {
+        let (choice, why) = best(&named("auto", "/nowhere/ggml.bin"));
+        assert_eq!(choice, RecognizerChoice::PocketSphinx);
+        assert!(why.contains("/nowhere/ggml.bin"), "{why}");
+        let (choice, why) = best(&named("auto", "Cargo.toml"));
+        assert_eq!(choice, RecognizerChoice::PocketSphinx);
+        assert!(why.contains("a text file"), "{why}");
+    }
+
+    #[test]
+    fn an_unknown_engine_is_refused_with_those_that_there_are() {
+        let fault = recognizer(&named("parrot", "")).expect_err("no such engine").to_string();
+        assert!(fault.contains("\"parrot\"") && fault.contains("\"pocketsphinx\""), "{fault}");
+        let settings = ModelSettings { voice_engine: "hal".into(), ..ModelSettings::default() };
+        let fault = voice(&settings).expect_err("no such voice").to_string();
+        assert!(fault.contains("models.voice_engine") && fault.contains("\"flite\""), "{fault}");
+    }
+
+    #[cfg(not(feature = "whisper"))]
+    #[test]
+    fn an_engine_that_is_not_built_in_is_refused_with_its_feature() {
+        let fault = recognizer(&named("whisper", "")).expect_err("not built in").to_string();
+        assert!(fault.contains("--features whisper"), "{fault}");
+    }
+
+    #[cfg(feature = "whisper")]
+    #[test]
+    fn an_engine_that_is_named_is_chosen_whether_its_weights_are_there_or_not() {
+        let choice = recognizer(&named("whisper", "/nowhere")).expect("built in");
+        assert_eq!(choice, RecognizerChoice::Whisper);
+    }
+}
