@@ -7,6 +7,7 @@ pub mod ears;
 pub mod language;
 pub mod manifest;
 pub mod mel;
+pub mod remote;
 pub mod scripted;
 pub mod speech;
 pub mod turn_end;

@@ -30,6 +30,14 @@ pub enum EngineFault {
         /// What it said.
         why: String,
     },
+    /// The engine takes no more work for now.
+    #[error("{engine} takes no more work for {} s", retry_after.as_secs())]
+    Busy {
+        /// Name of the engine.
+        engine: &'static str,
+        /// Not to be asked again before.
+        retry_after: Duration,
+    },
     /// `feed` or `finish` without `begin`.
     #[error("{engine} was not listening")]
     ApiMisuse {
@@ -61,6 +69,9 @@ pub trait Recognizer: Send {
     /// # Errors
     /// As `feed`.
     fn finish(&mut self) -> Result<Hypothesis, EngineFault>;
+
+    /// Called between utterances, and once before the first: the time to connect again.
+    fn rest(&mut self) {}
 }
 
 /// Voice: turns text into sound with word times.
@@ -70,6 +81,22 @@ pub trait Synthesizer: Send {
     /// # Errors
     /// `ModelFailed` where the engine gave no sound for a text that has words.
     fn speak(&mut self, request: &SpeechRequest) -> Result<Speech, EngineFault>;
+
+    /// Speaks a text and gives its sound in pieces as they are made, each beginning and ending
+    /// between words, with the times of its words from its own first sample. Stops where `take`
+    /// says that no more is wanted.
+    ///
+    /// # Errors
+    /// As `speak`; the pieces given before are good.
+    fn speak_into(
+        &mut self,
+        request: &SpeechRequest,
+        take: &mut dyn FnMut(Speech) -> bool,
+    ) -> Result<(), EngineFault> {
+        let speech = self.speak(request)?;
+        take(speech);
+        Ok(())
+    }
 }
 
 /// What is known of the caller's turn at a pause.
