@@ -51,7 +51,7 @@ impl Intake {
         link_base: String,
         live: Arc<AtomicUsize>,
     ) -> Self {
-        services.endpoint.set_room(live.clone(), calls_max, RETRY_AFTER_S);
+        services.endpoint.set_room(live.clone(), reception.calls_max, RETRY_AFTER_S);
         Self {
             services,
             reception: RwLock::new(Arc::new(reception)),
@@ -69,6 +69,8 @@ impl Intake {
 
     /// Lets new calls meet something else from now on.
     pub(crate) fn set_reception(&self, reception: Reception) {
+        let most = reception.calls_max;
+        self.services.endpoint.set_room(self.live.clone(), most, RETRY_AFTER_S);
         let mut current = self.reception.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(reception);
     }

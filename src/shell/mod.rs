@@ -53,7 +53,6 @@ use desk::DeskTask;
 use engines::Engines;
 use intake::{Intake, Reception};
 pub(crate) use engines::{open_ears, open_voice, silero};
-use intake::Intake;
 use mailbox::ToWorker;
 use media::MediaWorker;
 pub use notify::ServiceManager;

@@ -192,7 +192,7 @@ struct Core {
     access: Access,
     gate: Arc<Gate>,
     guests: Arc<Guests>,
-    room: OnceLock<Room>,
+    room: Mutex<Option<Room>>,
     user_agent: String,
     /// 64·T1: how long a peer has to answer or acknowledge.
     patience: Duration,
@@ -216,7 +216,8 @@ impl Core {
 
     /// Whether there is room for one more call; where not, what its caller is told.
     fn room(&self) -> Admission {
-        let full = self.room.get().filter(|it| it.live.load(Ordering::Acquire) >= it.most);
+        let room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        let full = room.as_ref().filter(|it| it.live.load(Ordering::Acquire) >= it.most);
         match (self.admission(), full) {
             (Admission::Open, Some(room)) => {
                 Admission::Refuse { code: 503, retry_after_s: room.retry_after_s }
@@ -360,7 +361,7 @@ impl Endpoint {
             access: config.access,
             gate,
             guests: Arc::default(),
-            room: OnceLock::new(),
+            room: Mutex::default(),
             user_agent: config.user_agent,
             patience: config.t1 * 64,
             legs: Mutex::default(),
@@ -395,9 +396,10 @@ impl Endpoint {
     }
 
     /// Tells how many calls there may be, and where their number is kept: above it an INVITE is
-    /// answered 503 at the door, before anything is kept for it. The first word counts.
+    /// answered 503 at the door, before anything is kept for it. The last word counts.
     pub fn set_room(&self, live: Arc<AtomicUsize>, most: usize, retry_after_s: u32) {
-        let _ = self.core.room.set(Room { live, most, retry_after_s });
+        let room = Some(Room { live, most, retry_after_s });
+        *self.core.room.lock().unwrap_or_else(PoisonError::into_inner) = room;
     }
 
     /// Sets the session timers of calls that begin from now on; the defaults are those of RFC 4028.
