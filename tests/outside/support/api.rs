@@ -16,6 +16,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(address: SocketAddr) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self { client: Client::new(), base: format!("http://{address}") }
     }
 
