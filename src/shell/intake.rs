@@ -1,10 +1,10 @@
 //! Inbound calls: who may come in, which flow answers, and which worker seats them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use cordboard_sip::endpoint::{Admission, Incoming};
+use cordboard_sip::endpoint::{Admission, Endpoint, Incoming};
 
 use super::mailbox::{SeatId, ToWorker};
 use super::media::NewCall;
@@ -51,7 +51,7 @@ impl Intake {
         link_base: String,
         live: Arc<AtomicUsize>,
     ) -> Self {
-        services.endpoint.set_room(live.clone(), reception.calls_max, RETRY_AFTER_S);
+        tell_the_door(&services.endpoint, &live, &reception);
         Self {
             services,
             reception: RwLock::new(Arc::new(reception)),
@@ -69,8 +69,7 @@ impl Intake {
 
     /// Lets new calls meet something else from now on.
     pub(crate) fn set_reception(&self, reception: Reception) {
-        let most = reception.calls_max;
-        self.services.endpoint.set_room(self.live.clone(), most, RETRY_AFTER_S);
+        tell_the_door(&self.services.endpoint, &self.live, &reception);
         let mut current = self.reception.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(reception);
     }
@@ -191,4 +190,11 @@ impl Reception {
     fn route(&self, user: &str) -> Option<Arc<Flow>> {
         self.routes.get(user).or_else(|| self.routes.get("*")).cloned()
     }
+}
+
+/// Lets the door answer by itself what needs no call: numbers that are nobody's, and a full house.
+fn tell_the_door(endpoint: &Endpoint, live: &Arc<AtomicUsize>, reception: &Reception) {
+    endpoint.set_room(live.clone(), reception.calls_max, RETRY_AFTER_S);
+    let numbers: HashSet<String> = reception.routes.keys().cloned().collect();
+    endpoint.set_numbers(move |user| numbers.contains(user) || numbers.contains("*"));
 }

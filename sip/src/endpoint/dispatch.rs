@@ -1,6 +1,6 @@
 //! Requests to the legs that they belong to; the rest answered here (RFC 3261 §8.2).
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use rsipstack::sip::headers::make_header;
@@ -52,48 +52,69 @@ pub(super) async fn run(
 
 fn dispatch(core: &Arc<Core>, tx: Transaction, calls: &mpsc::Sender<Incoming>) {
     let request = &tx.original;
-    if let Some(tag) = to_tag(&request.headers) {
-        within_dialog(core, tx, tag);
+    if let Some(inbox) = leg_of(core, request) {
+        if let Err(mpsc::error::SendError(Input::Arrived(tx))) =
+            inbox.send(Input::Arrived(tx.into()))
+        {
+            answer(core, *tx, Reply::status(481));
+        }
         return;
     }
     let source = source_of(tx.connection.as_ref());
-    if !source.is_some_and(|it| core.access.trusts(it.ip())) {
+    if !source.is_some_and(|it| core.access.trusts(it.ip())) && to_tag(&request.headers).is_none() {
         Tally::count(&core.tally.untrusted);
         refuse_stranger(core, tx);
         return;
     }
-    let method = request.method;
-    let takes_require = !matches!(method, Method::Cancel | Method::Ack);
-    if let Some(reply) = takes_require.then(|| unsupported(request)).flatten() {
+    if let Some(reply) = at_once(core, request) {
         answer(core, tx, reply);
         return;
     }
-    match method {
-        Method::Invite => begin(core, tx, calls),
-        Method::Options => answer(core, tx, options(core)),
-        Method::Bye | Method::Info | Method::Update | Method::PRack | Method::Notify => {
-            answer(core, tx, Reply::status(481));
-        }
-        Method::Cancel | Method::Ack => {}
-        Method::Message
-        | Method::Publish
-        | Method::Refer
-        | Method::Register
-        | Method::Subscribe => answer(core, tx, Reply::status(405)),
+    if request.method == Method::Invite {
+        begin(core, tx, calls);
     }
 }
 
 /// Those who know Call-ID and both tags belong to the call, wherever they send from.
-fn within_dialog(core: &Arc<Core>, tx: Transaction, tag: String) {
-    let call_id = tx.original.call_id_header().map(|it| it.value().to_owned());
-    let inbox = call_id.ok().and_then(|it| core.legs().get(&(it, tag)).cloned());
-    let Some(inbox) = inbox else {
-        answer(core, tx, Reply::status(481));
-        return;
-    };
-    if let Err(mpsc::error::SendError(Input::Arrived(tx))) = inbox.send(Input::Arrived(tx.into())) {
-        answer(core, *tx, Reply::status(481));
+pub(super) fn leg_of(core: &Core, request: &Request) -> Option<mpsc::UnboundedSender<Input>> {
+    let tag = to_tag(&request.headers)?;
+    let call_id = request.call_id_header().ok()?.value().to_owned();
+    core.legs().get(&(call_id, tag)).cloned()
+}
+
+/// The answer to a request of no leg that is the same whatever else goes on; none where a call may
+/// begin, and to what is not answered.
+pub(super) fn at_once(core: &Core, request: &Request) -> Option<Reply<'static>> {
+    let method = request.method;
+    if matches!(method, Method::Cancel | Method::Ack) {
+        return None;
     }
+    if to_tag(&request.headers).is_some() {
+        return Some(Reply::status(481));
+    }
+    if let Some(reply) = unsupported(request) {
+        return Some(reply);
+    }
+    match method {
+        Method::Invite => objection(request).or_else(|| unknown(core, request)),
+        Method::Options => Some(options(core)),
+        Method::Bye | Method::Info | Method::Update | Method::PRack | Method::Notify => {
+            Some(Reply::status(481))
+        }
+        Method::Message
+        | Method::Publish
+        | Method::Refer
+        | Method::Register
+        | Method::Subscribe => Some(Reply::status(405)),
+        Method::Cancel | Method::Ack => None,
+    }
+}
+
+/// A number that nobody answers here.
+fn unknown(core: &Core, invite: &Request) -> Option<Reply<'static>> {
+    let answers = core.answers.lock().unwrap_or_else(PoisonError::into_inner);
+    let answers = answers.as_ref()?;
+    (!answers(invite.uri.user().unwrap_or_default())).then(|| Reply::status(404))
 }
 
 /// One packet back, and nothing kept waiting for an ACK.
@@ -131,8 +152,7 @@ pub(super) fn unavailable(code: u16, retry_after_s: u32) -> Reply<'static> {
 
 /// A call begins.
 fn begin(core: &Arc<Core>, tx: Transaction, calls: &mpsc::Sender<Incoming>) {
-    let objection = objection(&tx.original).or_else(|| refresh::objection(core, &tx.original));
-    if let Some(reply) = objection {
+    if let Some(reply) = refresh::objection(core, &tx.original) {
         answer(core, tx, reply);
         return;
     }

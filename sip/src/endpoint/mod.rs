@@ -182,6 +182,9 @@ struct Room {
     retry_after_s: u32,
 }
 
+/// Whether a number, the user part of a request's URI, is answered here.
+type Numbers = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// Call-ID and our tag: what in-dialog requests find their leg by.
 type LegKey = (String, String);
 
@@ -193,6 +196,7 @@ struct Core {
     gate: Arc<Gate>,
     guests: Arc<Guests>,
     room: Mutex<Option<Room>>,
+    answers: Mutex<Option<Numbers>>,
     user_agent: String,
     /// 64·T1: how long a peer has to answer or acknowledge.
     patience: Duration,
@@ -362,6 +366,7 @@ impl Endpoint {
             gate,
             guests: Arc::default(),
             room: Mutex::default(),
+            answers: Mutex::default(),
             user_agent: config.user_agent,
             patience: config.t1 * 64,
             legs: Mutex::default(),
@@ -417,6 +422,13 @@ impl Endpoint {
     /// Serves and rings others from now on; legs that are up go on.
     pub fn set_access(&self, access: Access) {
         self.core.access.replace(access);
+    }
+
+    /// Tells which numbers are answered: a call to any other is 404 at the door. The last word
+    /// counts; without one, every number may ring.
+    pub fn set_numbers(&self, answers: impl Fn(&str) -> bool + Send + Sync + 'static) {
+        let answers: Option<Numbers> = Some(Box::new(answers));
+        *self.core.answers.lock().unwrap_or_else(PoisonError::into_inner) = answers;
     }
 
     /// UDP address bound.

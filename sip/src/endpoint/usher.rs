@@ -1,5 +1,5 @@
-//! Requests that rsipstack has read and not yet kept: whom we do not serve, and what there is no
-//! room for, is answered here without a transaction (RFC 3261 §8.2.7).
+//! Requests that rsipstack has read and not yet kept: what has one answer whatever else goes on,
+//! and what there is no room for, is answered here without a transaction (RFC 3261 §8.2.7).
 //!
 //! Datagrams only. Who has a connection is known, and connections are few; a peer that does not
 //! read them must not hold up all others.
@@ -18,7 +18,7 @@ use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transport::{SipConnection, TransportEvent};
 
 use super::dialog::{Reply, source_of, to_tag};
-use super::dispatch::unavailable;
+use super::dispatch::{at_once, leg_of, unavailable};
 use super::gate::Gate;
 use super::{Admission, BUSY_RETRY_AFTER_S, Core, Tally};
 
@@ -66,27 +66,27 @@ impl Usher {
     }
 
     fn way(&self, core: &Core, request: &Request, source: SocketAddr) -> Way {
+        if leg_of(core, request).is_some() {
+            return Way::In;
+        }
         if core.access.trusts(source.ip()) {
-            return match refusal(core, request) {
-                Some(reply) if !is_known(core, request) => {
-                    Tally::count(&core.tally.refused);
-                    Way::Answer(reply)
-                }
-                _ => Way::In,
+            let full = || refusal(core, request).inspect(|_| Tally::count(&core.tally.refused));
+            return match at_once(core, request) {
+                _ if is_known(core, request) => Way::In,
+                Some(reply) => Way::Answer(reply),
+                None => full().map_or(Way::In, Way::Answer),
             };
         }
-        let tag = to_tag(&request.headers);
-        let call_id = request.call_id_header().ok().map(|it| it.value().to_owned());
-        let leg = call_id.zip(tag.clone());
-        // Those who know Call-ID and both tags belong to the call, wherever they send from.
-        if leg.is_some_and(|it| core.legs().contains_key(&it)) {
+        let tagged = to_tag(&request.headers).is_some();
+        // A phone that we rang may repeat what it sent before the leg was gone.
+        if tagged && is_known(core, request) {
             return Way::In;
         }
         Tally::count(&core.tally.untrusted);
         if !self.gate.offended(source.ip()) || request.method == Method::Ack {
             return Way::Silence;
         }
-        Way::Answer(Reply::status(if tag.is_some() { 481 } else { 403 }))
+        Way::Answer(Reply::status(if tagged { 481 } else { 403 }))
     }
 
     async fn answer(
@@ -115,10 +115,8 @@ fn refusal(core: &Core, request: &Request) -> Option<Reply<'static>> {
         return Some(unavailable(503, BUSY_RETRY_AFTER_S));
     }
     match core.room() {
-        Admission::Refuse { code, retry_after_s } if request.method == Method::Invite => {
-            Some(unavailable(code, retry_after_s))
-        }
-        _ => None,
+        Admission::Refuse { code, retry_after_s } => Some(unavailable(code, retry_after_s)),
+        Admission::Open => None,
     }
 }
 
