@@ -8,6 +8,7 @@ use cordboard_sip::dtmf::KeyReceiver;
 use cordboard_sip::negotiation::{Negotiation, Refusal};
 use cordboard_sip::rtp::{NotRtp, Packet};
 use cordboard_sip::sdp::{Description, SdpError};
+use cordboard_sip::session_timer::{Due, Expires, Limits, SessionTimer, seconds};
 
 /// The folder of that name below the shared data; where there is none, that is said.
 fn corpus(name: &str) -> Option<PathBuf> {
@@ -166,4 +167,33 @@ fn base64(text: &str) -> Vec<u8> {
         }
     }
     bytes
+}
+
+#[test]
+fn the_session_timer_goes_through_the_standards_own_example() {
+    let Some(folder) = corpus("sip-callflows/rfc4028/12.3") else { return };
+    let texts = files(&folder);
+    let field = |index: usize, name: &str| {
+        let text = String::from_utf8_lossy(&texts[index].1).into_owned();
+        let mut lines = text.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
+    };
+    let wanted = field(0, "Session-Expires").and_then(|it| Expires::parse(&it)).unwrap();
+    let mut alice =
+        SessionTimer::new(Limits { expires_s: wanted.interval_s, min_se_s: wanted.interval_s });
+    // Bob's proxy refuses with a Min-SE; Alice asks again, and once more for the second proxy.
+    assert!(alice.raise(field(1, "Min-SE").and_then(|it| seconds(&it))));
+    assert_eq!(Some(alice.proposal().to_string()), field(2, "Session-Expires"));
+    assert_eq!(Some(alice.min_se_s().to_string()), field(2, "Min-SE"));
+    assert!(alice.raise(field(3, "Min-SE").and_then(|it| seconds(&it))));
+    assert_eq!(Some(alice.proposal().to_string()), field(3, "Session-Expires"));
+    let granted = field(4, "Session-Expires").and_then(|it| Expires::parse(&it));
+    alice.accepted(Duration::ZERO, granted);
+    assert_eq!(alice.poll(Duration::from_secs(1_999)), None);
+    assert_eq!(alice.poll(Duration::from_secs(2_000)), Some(Due::Refresh));
+    alice.refreshing();
+    assert_eq!(Some(alice.proposal().to_string()), field(5, "Session-Expires"));
+    let granted = field(6, "Session-Expires").and_then(|it| Expires::parse(&it));
+    alice.accepted(Duration::from_secs(2_001), granted);
+    assert_eq!(alice.poll(Duration::from_secs(4_000)), None);
 }

@@ -99,6 +99,13 @@ impl Settings {
             "sip.no_media_end_s",
             &no_media_end_s,
             format!("more than sip.no_media_ask_s, which is {no_media_ask_s}"),
+        )?;
+        let SipSettings { session_expires_s, min_se_s, .. } = self.sip;
+        refuse(
+            session_expires_s < min_se_s,
+            "sip.session_expires_s",
+            &session_expires_s,
+            format!("at least sip.min_se_s, which is {min_se_s}"),
         )
     }
 

@@ -126,6 +126,18 @@ async fn a_digit_by_info_counts_where_telephone_event_was_not_offered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_interval_is_agreed_on_and_refreshed_by_update() {
+    if !has("sipp", "sip-tester") {
+        return;
+    }
+    let service = Serving::shared();
+    let sipp = Sipp::scenario(service.udp, "parcel", "timer", &[]);
+    sipp.with(&["-key", "caller", "timed"]).run().await;
+    let call = service.api.ended_call_of("timed").await;
+    assert_eq!(call["cause"], "bye", "{call}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn options_are_answered_with_what_we_can_do() {
     if !has("sipp", "sip-tester") {
         return;

@@ -31,7 +31,7 @@ async fn a_call_without_media_is_asked_about_and_then_ended() {
     if !has("sipp", "sip-tester") {
         return;
     }
-    let service = Serving::start("[sip]\nno_media_ask_s = 1\nno_media_end_s = 5");
+    let service = Serving::start("[sip]\nno_media_ask_s = 1\nno_media_end_s = 7");
     let sipp = Sipp::scenario(service.udp, "short", "no_media", &[]);
     sipp.with(&["-key", "caller", "silent"]).run().await;
     let call = service.api.ended_call_of("silent").await;
@@ -41,6 +41,20 @@ async fn a_call_without_media_is_asked_about_and_then_ended() {
     assert_eq!(questions.len(), 1, "{timeline:#?}");
     let at_ms = |entry: &Value| entry["at_ms"].as_u64().unwrap();
     assert!((1_000..4_500).contains(&at_ms(questions[0])), "{}", questions[0]);
+    let one_way: Vec<_> = timeline.iter().filter(|it| it["what"] == "one_way").collect();
+    assert_eq!(one_way.len(), 1, "{timeline:#?}");
+    assert_eq!((&one_way[0]["role"], &one_way[0]["cause"]), (&"caller".into(), &"nothing".into()));
+    assert!((4_000..5_500).contains(&at_ms(one_way[0])), "{}", one_way[0]);
+    // The offer that followed, and all else that was signalled, is there to be read.
+    let sip = |direction: &str, begin: &str| {
+        let begins = |it: &&Value| it["summary"].as_str().is_some_and(|it| it.starts_with(begin));
+        let signalled = timeline.iter().filter(|it| it["what"] == "sip");
+        signalled.filter(|it| it["direction"] == direction).filter(begins).count()
+    };
+    assert_eq!(sip("received", "INVITE, 1 INVITE"), 1, "{timeline:#?}");
+    assert_eq!(sip("sent", "200 OK, 1 INVITE, Session-Expires: 1800;refresher=uas"), 1);
+    assert_eq!(sip("sent", "INVITE, 1 INVITE"), 1, "{timeline:#?}");
+    assert_eq!(sip("sent", "ACK, 1 ACK"), 1, "{timeline:#?}");
     let end = at_ms(timeline.last().unwrap());
-    assert!((5_000..7_000).contains(&end), "{end}");
+    assert!((7_000..9_000).contains(&end), "{end}");
 }
