@@ -92,14 +92,14 @@ impl<T> Provisionals<T> {
     }
 
     /// Takes a PRACK: the response that it acknowledges, `None` for a stray (481). What was
-    /// queued goes out by [`Self::next`] then.
+    /// queued goes out by [`Self::advance`] then.
     pub fn acknowledge(&mut self, rack: RAck) -> Option<T> {
         let fits = |it: &mut Waiting<T>| RAck { rseq: it.rseq, cseq: self.cseq } == rack;
         self.waiting.take_if(fits).map(|it| it.response)
     }
 
     /// The next of what was queued, to be sent now.
-    pub fn next(&mut self) -> Option<(u32, &T)> {
+    pub fn advance(&mut self) -> Option<(u32, &T)> {
         if self.waiting.is_some() {
             return None;
         }

@@ -80,8 +80,8 @@ impl Early {
     pub(super) fn arrived(
         &mut self,
         core: &Core,
-        tx: Transaction,
-    ) -> Result<Option<String>, Transaction> {
+        tx: Box<Transaction>,
+    ) -> Result<Option<String>, Box<Transaction>> {
         let tag = from_tag(&tx.original.headers).unwrap_or_default();
         let Some(branch) = self.branches.iter_mut().find(|it| it.tag == tag) else {
             return Err(tx);
@@ -90,26 +90,26 @@ impl Early {
             return Err(tx);
         }
         if !branch.dialog.in_order(&tx.original) {
-            dispatch::answer(core, tx, Reply::status(500));
+            dispatch::answer(core, *tx, Reply::status(500));
             return Ok(None);
         }
         let Some(sdp) = sdp_of(&tx.original.headers, &tx.original.body) else {
             branch.dialog.retarget(&tx.original);
             let contact = Some(branch.dialog.contact());
-            dispatch::answer(core, tx, Reply { contact, ..Reply::status(200) });
+            dispatch::answer(core, *tx, Reply { contact, ..Reply::status(200) });
             return Ok(None);
         };
         // RFC 3311 §5.2: our own offer is open, or theirs is.
         if !branch.settled {
-            dispatch::answer(core, tx, Reply::status(491));
+            dispatch::answer(core, *tx, Reply::status(491));
             return Ok(None);
         }
         if self.pending.is_some() {
             let headers = vec![make_header("Retry-After", RETRY_AFTER_S.to_owned())];
-            dispatch::answer(core, tx, Reply { headers, ..Reply::status(500) });
+            dispatch::answer(core, *tx, Reply { headers, ..Reply::status(500) });
             return Ok(None);
         }
-        self.pending = Some((tag, Box::new(tx)));
+        self.pending = Some((tag, tx));
         Ok(Some(sdp))
     }
 

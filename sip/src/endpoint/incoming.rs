@@ -229,7 +229,7 @@ impl Ringing {
             Some(offer) => self.changed(tx, offer),
             None => dispatch::answer(&self.core, tx, Reply::status(200)),
         }
-        let next = self.said.next().map(|(rseq, said)| (rseq, said.clone()));
+        let next = self.said.advance().map(|(rseq, said)| (rseq, said.clone()));
         if let Some((rseq, said)) = next {
             self.send(rseq, said);
         }

@@ -295,7 +295,7 @@ impl Calling {
                         }
                         return self.over(487, "given up", None);
                     }
-                    Input::Arrived(tx) => self.arrived(*tx),
+                    Input::Arrived(tx) => self.arrived(tx),
                     Input::Server(..) | Input::Reinvited(_) | Input::Refreshed(_)
                     | Input::ByeDone => {}
                 },
@@ -320,12 +320,12 @@ impl Calling {
     }
 
     /// A request of a branch that rings, or whose answer it overtook.
-    fn arrived(&mut self, tx: Transaction) {
+    fn arrived(&mut self, tx: Box<Transaction>) {
         match self.early.arrived(&self.core, tx) {
             Ok(Some(sdp)) => self.ends.signal(LegSignal::Reinvited { sdp: Some(sdp) }),
             Ok(None) => {}
-            Err(tx) if self.stashed.len() < MOST_STASHED => self.stashed.push_back(tx),
-            Err(tx) => dispatch::answer(&self.core, tx, Reply::status(481)),
+            Err(tx) if self.stashed.len() < MOST_STASHED => self.stashed.push_back(*tx),
+            Err(tx) => dispatch::answer(&self.core, *tx, Reply::status(481)),
         }
     }
 

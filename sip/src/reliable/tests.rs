@@ -25,13 +25,13 @@ fn the_next_waits_for_the_one_before_it() {
     let mut sender = Provisionals::new(1, 0);
     assert_eq!(sender.push("180"), Some((1, &"180")));
     assert_eq!(sender.push("183"), None);
-    assert_eq!(sender.next(), None);
+    assert_eq!(sender.advance(), None);
     for stray in ["2 1 INVITE", "1 2 INVITE"] {
         assert_eq!(sender.acknowledge(RAck::parse(stray).unwrap()), None);
     }
     assert_eq!(sender.acknowledge(RAck { rseq: 1, cseq: 1 }), Some("180"));
     assert_eq!(sender.acknowledge(RAck { rseq: 1, cseq: 1 }), None, "twice");
-    assert_eq!(sender.next(), Some((2, &"183")));
+    assert_eq!(sender.advance(), Some((2, &"183")));
     assert_eq!(sender.waiting(), Some(&"183"));
 }
 
@@ -83,7 +83,7 @@ proptest! {
                     sender.acknowledge(RAck { rseq, cseq: 1 });
                 }
             }
-            on_the_line.extend(sender.next().map(|(rseq, it)| (rseq, *it)));
+            on_the_line.extend(sender.advance().map(|(rseq, it)| (rseq, *it)));
             match sender.beat() {
                 Beat::Again(rseq, it) => on_the_line.push((rseq, *it)),
                 Beat::Nothing => {}
