@@ -41,10 +41,8 @@ fn main() {
     let data = PathBuf::from(arguments.next().expect("name the folder of recordings"));
     let limit = arguments.next().map_or(20, |limit| limit.parse().expect("a number"));
     let mut ears = open(arguments.next().map(PathBuf::from));
-    let digits = Expectation {
-        kinds: vec![SlotKind::Digits { min: 6, max: 6 }],
-        ..Expectation::default()
-    };
+    let digits =
+        Expectation { kinds: vec![SlotKind::Digits { min: 6, max: 6 }], ..Expectation::default() };
     let open = Expectation { open: true, ..Expectation::default() };
     let sets = [
         ("six digits, spliced", digits, spliced_digits(&data, limit)),

@@ -69,7 +69,7 @@ fn a_model_cut_anywhere_is_truncated_and_a_changed_header_is_refused() {
         assert!(fault.to_string().contains("bring it again"), "{fault}");
     }
     // Each number of the header, of the filters and of the vocabulary, as whisper.cpp would trust.
-    for at in (4..60).step_by(4).chain([64_376]) {
+    for at in (4..56).step_by(4).chain([64_376]) {
         for value in [0_u32, 7, 0x7fff_ffff, u32::MAX] {
             let mut changed = whole.clone();
             let old = u32::from_le_bytes(changed[at..at + 4].try_into().expect("4 bytes"));

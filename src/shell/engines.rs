@@ -127,10 +127,7 @@ fn pocketsphinx<'a>(
 }
 
 #[cfg(feature = "whisper")]
-fn whisper(
-    settings: &ModelSettings,
-    count: usize,
-) -> Result<Vec<Box<dyn Recognizer>>, ServeError> {
+fn whisper(settings: &ModelSettings, count: usize) -> Result<Vec<Box<dyn Recognizer>>, ServeError> {
     use cordboard_models::ears::{Whisper, WhisperConfig};
     let first = Whisper::open(&WhisperConfig {
         model: settings.whisper_model.clone(),

@@ -39,9 +39,8 @@ pub fn whisper(model: &[u8], vocabulary: &str) -> Result<Vec<u8>, ConvertFault> 
     let find = |name: &str| tensors.get(name).ok_or_else(|| missing(name));
     let shape = |name: &str| Ok::<_, ConvertFault>(find(name)?.shape.clone());
     let layers = |side: &str| {
-        let is_there = |n: &u32| {
-            tensors.contains_key(&format!("{side}/layer_{n}/ffn/linear_0/weight"))
-        };
+        let is_there =
+            |n: &u32| tensors.contains_key(&format!("{side}/layer_{n}/ffn/linear_0/weight"));
         (0..).take_while(is_there).count() as u32
     };
     let [words, state] = shape("decoder/embeddings/weight")?[..] else { return Err(odd()) };
@@ -57,8 +56,17 @@ pub fn whisper(model: &[u8], vocabulary: &str) -> Result<Vec<u8>, ConvertFault> 
     let mut out = Vec::with_capacity(model.len() + (1 << 20));
     out.extend_from_slice(b"lmgg");
     for number in [
-        words, audio_positions, state, heads, audio_layers, text_positions, state, heads,
-        text_layers, mels, 1,
+        words,
+        audio_positions,
+        state,
+        heads,
+        audio_layers,
+        text_positions,
+        state,
+        heads,
+        text_layers,
+        mels,
+        1,
     ] {
         put(&mut out, number);
     }

@@ -105,8 +105,7 @@ impl Bias {
         if places.is_empty() {
             return None;
         }
-        let may_end =
-            places.iter().any(|place| place.arc.is_none() && place.state == self.last);
+        let may_end = places.iter().any(|place| place.arc.is_none() && place.state == self.last);
         let mut allowed = Allowed { tokens: Vec::new(), may_end };
         self.descend(tokens, 0, &places, &mut allowed.tokens);
         Some(allowed)

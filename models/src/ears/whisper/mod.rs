@@ -45,6 +45,10 @@ const LONGEST: usize = 30 * 8_000;
 /// Tokens of a second of speech at most: fast speakers need 6, and a model that repeats itself
 /// is stopped.
 const TOKENS_A_SECOND: usize = 10;
+/// Positions past the end of what was said, and the fewest: with less silence after it Whisper
+/// repeats itself.
+const POSITIONS_BESIDE: u32 = 128;
+const POSITIONS_MIN: u32 = 384;
 /// Added to the logit of a token that is expected.
 const BONUS: f32 = 4.0;
 /// Below this probability a hypothesis is `Rejected` where nothing but the expected is welcome.
@@ -131,9 +135,8 @@ impl Whisper {
         let context = WhisperContext::new_with_params(&config.model, parameters);
         let context = context.map_err(refused)?;
         let text = 0..context.token_eot();
-        let tokens = Tokens::new(
-            text.map(|id| context.token_to_bytes(id).unwrap_or_default().to_vec()),
-        );
+        let tokens =
+            Tokens::new(text.map(|id| context.token_to_bytes(id).unwrap_or_default().to_vec()));
         Self::session(config, header, Arc::new(context), Arc::new(tokens))
     }
 
@@ -204,6 +207,7 @@ impl Whisper {
         params.set_print_special(false);
         let seconds = utterance.heard.div_ceil(8_000) + 1;
         params.set_max_tokens(i32::try_from(seconds * TOKENS_A_SECOND).unwrap_or(i32::MAX));
+        params.set_audio_ctx(positions(utterance.heard, self.header.audio_positions));
         params.set_tokens(&utterance.prompt);
         let watch = Watch {
             clock: self.config.clock,
@@ -285,11 +289,8 @@ impl Recognizer for Whisper {
         let prompt = self.context.tokenize(&prompt, prompt.len() + 1);
         let prompt = prompt.map_err(|why| gave_up(&why.to_string()))?;
         let is_code = |kind: &SlotKind| matches!(kind, SlotKind::Digits { .. });
-        let figures = if kinds(expectation).any(is_code) {
-            Figures::OneByOne
-        } else {
-            Figures::Cardinal
-        };
+        let figures =
+            if kinds(expectation).any(is_code) { Figures::OneByOne } else { Figures::Cardinal };
         self.utterance = Some(Utterance {
             expectation: expectation.clone(),
             bias: if is_open { None } else { net.as_ref().and_then(Bias::new) },
@@ -350,12 +351,19 @@ impl Utterance {
             }
             is_other
         });
-        let is_welcome = grammar::is_open(&self.expectation) || (is_expected && confidence >= ACCEPT);
+        let is_welcome =
+            grammar::is_open(&self.expectation) || (is_expected && confidence >= ACCEPT);
         let is_final = is_welcome && !words.is_empty();
         let kind = if is_final { HypothesisKind::Final } else { HypothesisKind::Rejected };
         let confidence = if words.is_empty() { 0.0 } else { confidence };
         hypothesis(words, confidence, kind)
     }
+}
+
+/// How much of its 30 s the encoder looks at: what was said and a margin, at 50 positions a second.
+fn positions(heard: usize, most: u32) -> i32 {
+    let needed = u32::try_from(heard * 50 / 8_000).unwrap_or(most) + POSITIONS_BESIDE;
+    i32::try_from(needed.max(POSITIONS_MIN).min(most)).unwrap_or(0)
 }
 
 /// All kinds of values that may be said, alone or in a phrase.

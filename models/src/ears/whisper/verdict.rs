@@ -29,7 +29,8 @@ pub struct Certainty {
 impl Certainty {
     pub(super) fn of(tokens: &[Token]) -> Self {
         let logs = tokens.iter().map(|token| token.probability.clamp(1e-6, 1.0).ln());
-        let (sum, worst) = logs.fold((0.0, 0.0_f32), |(sum, worst), log| (sum + log, worst.min(log)));
+        let (sum, worst) =
+            logs.fold((0.0, 0.0_f32), |(sum, worst), log| (sum + log, worst.min(log)));
         let mean = sum / tokens.len().max(1) as f32;
         Self { mean, worst, tokens: u32::try_from(tokens.len()).unwrap_or(u32::MAX) }
     }
