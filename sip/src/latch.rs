@@ -5,11 +5,18 @@
 //! packets and only while nothing came from the signalled one. Then the latch is shut: everything
 //! else is garbage, counted and nothing more. An attacker who sprays a port hears nothing unless
 //! it comes within the first five packets of a call, and loses even that when the true peer speaks.
+//! Where the address translation binds anew in the middle of a call, five packets in a row from
+//! another port of the same address are followed, while the old one is silent.
+//!
+//! Who holds the key of a secured stream is followed anywhere at once: [`Latch::authenticated`].
 
 use std::net::SocketAddr;
 
 /// Packets at the start of a stream among which another address is believed.
 const FIRST_PACKETS: u32 = 5;
+
+/// Packets in a row from another port of the address, with none between, that show it has moved.
+const MOVING_PACKETS: u32 = 5;
 
 /// What to make of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +56,8 @@ pub struct Latch {
     signalled: SocketAddr,
     state: State,
     ssrc: Option<u32>,
+    /// The port that the peer may have moved to, and packets in a row from there.
+    moving: Option<(SocketAddr, u32)>,
     seen: u32,
     garbage: u64,
     source_changes: u64,
@@ -60,7 +69,7 @@ impl Latch {
     pub fn new(signalled: SocketAddr) -> Self {
         let signalled = canonical(signalled);
         let state = State::Open;
-        Self { signalled, state, ssrc: None, seen: 0, garbage: 0, source_changes: 0 }
+        Self { signalled, state, ssrc: None, moving: None, seen: 0, garbage: 0, source_changes: 0 }
     }
 
     /// Takes the address of a later description; the same one changes nothing.
@@ -82,6 +91,12 @@ impl Latch {
         self.seen = self.seen.saturating_add(1);
         let early = self.seen <= FIRST_PACKETS;
         let near = from.ip() == self.signalled.ip();
+        let latched = match self.state {
+            State::Open => None,
+            State::Near(at) | State::Far(at) => Some(at),
+        };
+        let beside = latched.is_some_and(|at| at != from && at.ip() == from.ip());
+        let rebound = beside && self.has_moved(from);
         let next = match self.state {
             State::Near(at) | State::Far(at) if at == from => self.state,
             // The signalled address speaks at last: a stranger was first, and goes.
@@ -89,11 +104,37 @@ impl Latch {
             // A peer may move to the port it signalled after all, but to no other.
             State::Near(_) if from == self.signalled => State::Near(from),
             State::Open if early => State::Far(from),
+            State::Near(_) if rebound => State::Near(from),
+            State::Far(_) if rebound => State::Far(from),
             State::Open | State::Near(_) | State::Far(_) => {
                 self.garbage += 1;
                 return Verdict::Garbage;
             }
         };
+        self.moving = None;
+        self.follow(next, ssrc)
+    }
+
+    /// Takes a packet that authenticated: wherever it comes from, the peer is there (NAT
+    /// rebinding, another network).
+    ///
+    /// # Real-time
+    /// No allocation, O(1).
+    pub fn authenticated(&mut self, from: SocketAddr, ssrc: u32) -> Verdict {
+        let from = canonical(from);
+        let near = from.ip() == self.signalled.ip();
+        self.seen = self.seen.saturating_add(1);
+        self.follow(if near { State::Near(from) } else { State::Far(from) }, ssrc)
+    }
+
+    /// Counts packets in a row from a port that is not the peer's so far.
+    fn has_moved(&mut self, from: SocketAddr) -> bool {
+        let count = self.moving.filter(|(at, _)| *at == from).map_or(0, |(_, count)| count) + 1;
+        self.moving = Some((from, count));
+        count >= MOVING_PACKETS
+    }
+
+    fn follow(&mut self, next: State, ssrc: u32) -> Verdict {
         let moved = next != self.state;
         let source_changed = self.ssrc.is_some_and(|it| it != ssrc);
         self.source_changes += u64::from(source_changed);
@@ -168,6 +209,35 @@ mod tests {
         }
     }
 
+    /// F11 without keys: the same address, and only once the old port is silent.
+    #[test]
+    fn a_peer_whose_port_moves_is_followed_after_five_packets_in_a_row() {
+        let mut latch = Latch::new(at(SIGNALLED));
+        latch.packet(at(SIGNALLED), 1);
+        for _ in 0..20 {
+            let tried = [OTHER_PORT; 4].map(|from| latch.packet(at(from), 1));
+            assert_eq!(tried, [Verdict::Garbage; 4]);
+            assert_eq!(latch.packet(at(SIGNALLED), 1), Verdict::Accepted);
+        }
+        let moved = [OTHER_PORT; 5].map(|from| latch.packet(at(from), 1));
+        assert_eq!(moved[4], Verdict::NewSource);
+        assert_eq!(latch.destination(), Some(at(OTHER_PORT)));
+        for _ in 0..100 {
+            assert_eq!(latch.packet(at(THIEF), 1), Verdict::Garbage);
+        }
+    }
+
+    /// F11 with keys: the first packet that authenticates is enough, from anywhere.
+    #[test]
+    fn a_peer_that_authenticates_is_followed_at_once() {
+        let mut latch = Latch::new(at(SIGNALLED));
+        for from in [SIGNALLED, OTHER_PORT, NAT, SIGNALLED] {
+            assert_eq!(latch.authenticated(at(from), 1), Verdict::NewSource);
+            assert_eq!(latch.destination(), Some(at(from)));
+            assert_eq!(latch.authenticated(at(from), 1), Verdict::Accepted);
+        }
+    }
+
     #[test]
     fn another_address_is_not_believed_after_the_first_packets() {
         let mut latch = Latch::new(at(SIGNALLED));
@@ -218,8 +288,10 @@ mod tests {
             latch.packet(from[0], 1);
             for index in after {
                 let verdict = latch.packet(from[index], 1);
-                prop_assert_eq!(verdict == Verdict::Garbage, index != 0);
+                prop_assert!(index < 2 || verdict == Verdict::Garbage);
+                prop_assert!(index > 0 || verdict != Verdict::Garbage);
             }
+            prop_assert_eq!(latch.destination().map(|it| it.ip()), Some(from[0].ip()));
         }
     }
 }

@@ -7,6 +7,7 @@
 //!
 //! - [`sdp`] and [`negotiation`]: what is offered, what is agreed (RFC 3264, RFC 8866).
 //! - [`rtp`] and [`sender`]: packets in, packets out (RFC 3550, RFC 3551).
+//! - [`srtp`] and [`rtcp`]: the same secured, and reports on it (RFC 3711, RFC 3550, RFC 3611).
 //! - [`latch`]: where the far side's packets may come from.
 //! - [`dtmf`]: keys as telephone events (RFC 4733).
 //! - [`ports`] and [`access`]: which ports we use, whom we listen to and whom we may ring; [`bans`]:
@@ -29,6 +30,7 @@ pub mod negotiation;
 pub mod ports;
 pub mod reliable;
 pub mod registration;
+pub mod rtcp;
 pub mod rtp;
 pub mod sdp;
 pub mod sender;

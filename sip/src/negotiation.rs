@@ -1,14 +1,20 @@
 //! Offer and answer for one audio stream (RFC 3264): what we write, and what comes of both.
 //!
 //! PCMU and PCMA with RFC 4733 keys beside them. Every other section of an offer is refused with
-//! port 0 in its place. Secure profiles (SAVP) are refused for now. Names in `c=` lines are not
-//! resolved: a telephone that means it writes an address.
+//! port 0 in its place. Secure profiles (SAVP) are taken as the policy says ([`without_keys`] makes
+//! a description fit to be shown). Names in `c=` lines are not resolved: a telephone that means it
+//! writes an address.
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use self::crypto::Crypto;
+pub use self::crypto::without_keys;
 pub use crate::sdp::Direction;
 use crate::sdp::{Description, SdpError, Section};
+use crate::srtp::{Keys, SrtpPolicy};
+
+mod crypto;
 
 /// Payload type that we ask for keys on, where we offer.
 pub const TELEPHONE_EVENT: u8 = 101;
@@ -73,6 +79,10 @@ pub struct Negotiated {
     pub ptime_ms: u8,
     /// What *we* do: `RecvOnly` while the peer holds us and plays music.
     pub direction: Direction,
+    /// Where the peer wants its RTCP (RFC 3605): the port above RTP's where it says nothing.
+    pub rtcp: SocketAddr,
+    /// Whether RTCP goes with the RTP both ways (RFC 5761).
+    pub rtcp_mux: bool,
 }
 
 impl Negotiated {
@@ -103,6 +113,18 @@ pub enum Refusal {
     /// Audio only over a profile that we do not speak.
     #[error("unsupported: audio only over a secure or unknown profile")]
     Profile,
+    /// The offer is plain where only secured media is taken.
+    #[error("unsupported: only secured media (RTP/SAVP) is taken on this trunk")]
+    Plain,
+    /// Keys over signalling that anybody on the way can read.
+    #[error("unsupported: srtp keys need tls signalling, use sips: or transport=tls")]
+    KeysInTheClear,
+    /// No cipher in common.
+    #[error("unsupported: no srtp suite in common")]
+    NoCommonSuite,
+    /// Keys beside a plain profile, ciphers that encrypt nothing, or a secured call made plain.
+    #[error("peer misbehaved: downgrade of secured media")]
+    Downgrade,
     /// Neither PCMU nor PCMA.
     #[error("unsupported: no codec in common")]
     NoCommonCodec,
@@ -132,10 +154,24 @@ impl Refusal {
             Self::NothingOffered => 500,
             Self::NoAudio
             | Self::Profile
+            | Self::Plain
+            | Self::KeysInTheClear
+            | Self::NoCommonSuite
+            | Self::Downgrade
             | Self::NoCommonCodec
             | Self::Address
             | Self::SectionsDiffer { .. } => 488,
         }
+    }
+}
+
+/// A body, which may hold keys: not shown.
+#[derive(Clone, PartialEq, Eq)]
+struct Body(String);
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&without_keys(&self.0))
     }
 }
 
@@ -155,6 +191,7 @@ struct Ours {
     codec: Option<(AudioCodec, u8)>,
     telephone_event: Option<u8>,
     ptime_ms: u8,
+    rtcp_mux: bool,
 }
 
 /// The offers and answers of one call.
@@ -176,8 +213,9 @@ pub struct Negotiation {
     wanted: Direction,
     slots: Vec<Slot>,
     offered: Option<Ours>,
-    written: Option<String>,
+    written: Option<Body>,
     agreed: Option<Negotiated>,
+    crypto: Crypto,
 }
 
 impl Negotiation {
@@ -193,7 +231,36 @@ impl Negotiation {
             offered: None,
             written: None,
             agreed: None,
+            crypto: Crypto::new(SrtpPolicy::None, false, [0; 32]),
         }
+    }
+
+    /// Secures the media as the trunk's policy says. `secure_signalling`: whether nobody on the
+    /// way reads the descriptions, so that keys may stand in them. All keys come from `seed`,
+    /// which must be random and used once.
+    #[must_use]
+    pub fn secured(self, policy: SrtpPolicy, secure_signalling: bool, seed: [u8; 32]) -> Self {
+        Self { crypto: Crypto::new(policy, secure_signalling, seed), ..self }
+    }
+
+    /// The keys agreed on; none where media is plain.
+    #[must_use]
+    pub fn keys(&self) -> Option<Keys> {
+        self.crypto.agreed()
+    }
+
+    /// Whether an offer may be written to this peer.
+    ///
+    /// # Errors
+    /// [`Refusal::KeysInTheClear`] where only secured media will do and signalling is open.
+    pub fn may_offer(&self) -> Result<(), Refusal> {
+        self.crypto.may_offer()
+    }
+
+    /// Offers plain media from now on, unless the policy is to require keys: the peer refused
+    /// (488) a secured offer.
+    pub fn offer_plain(&mut self) {
+        self.crypto.offer_plain();
     }
 
     /// Answers an offer, first or later.
@@ -202,7 +269,9 @@ impl Negotiation {
     /// [`Refusal`]; nothing has changed then, and [`Refusal::status`] is the answer.
     pub fn answer(&mut self, offer: &str) -> Result<(Negotiated, String), Refusal> {
         let description = Description::parse(offer)?;
-        let (index, matched) = first_usable(&description)?;
+        let judge = |it: &Section<'_>| self.crypto.judge(it);
+        let (index, secured, matched) = first_usable(&description, judge)?;
+        self.crypto.answer(secured);
         let agreed = Negotiated {
             direction: matched.direction.and(self.wanted),
             telephone_event_received: matched.telephone_event,
@@ -214,6 +283,7 @@ impl Negotiation {
             codec: Some((agreed.codec, agreed.payload_type)),
             telephone_event: agreed.telephone_event,
             ptime_ms: agreed.ptime_ms,
+            rtcp_mux: agreed.rtcp_mux,
         };
         self.offered = None;
         self.agreed = Some(agreed);
@@ -222,14 +292,16 @@ impl Negotiation {
 
     /// Writes an offer: to dial with, for an INVITE that brought none, or to change a session.
     pub fn offer(&mut self) -> String {
-        if self.slots.is_empty() {
-            self.slots.push(Slot::Audio { protocol: "RTP/AVP".to_owned() });
+        let profile = self.crypto.offer();
+        if self.slots.is_empty() || self.agreed.is_none() {
+            self.slots = vec![Slot::Audio { protocol: profile.to_owned() }];
         }
         let ours = Ours {
             direction: self.wanted,
             codec: None,
             telephone_event: Some(self.key_payload_type()),
             ptime_ms: self.agreed.map_or(DEFAULT_PTIME_MS, |it| it.ptime_ms),
+            rtcp_mux: self.agreed.is_none_or(|it| it.rtcp_mux),
         };
         self.offered = Some(ours);
         self.write(ours)
@@ -252,11 +324,14 @@ impl Negotiation {
         if got != expected {
             return Err(Refusal::SectionsDiffer { expected, got });
         }
-        let (index, matched) = first_usable(&description)?;
+        let judge = |it: &Section<'_>| self.crypto.judge_answer(it);
+        let (index, keys, matched) = first_usable(&description, judge)?;
         if !matches!(self.slots.get(index), Some(Slot::Audio { .. })) {
             return Err(Refusal::NoAudio);
         }
+        self.crypto.settle(keys);
         let agreed = Negotiated {
+            rtcp_mux: matched.rtcp_mux && offered.rtcp_mux,
             direction: matched.direction.and(offered.direction),
             telephone_event_received: matched.telephone_event.and(offered.telephone_event),
             ..matched
@@ -281,13 +356,13 @@ impl Negotiation {
     fn write(&mut self, ours: Ours) -> String {
         let body = self.body(ours);
         match &self.written {
-            Some(last) if *last != body => self.version = self.version.wrapping_add(1),
+            Some(last) if last.0 != body => self.version = self.version.wrapping_add(1),
             _ => {}
         }
         let (family, ip) = (family(self.local.ip()), self.local.ip());
         let head = format!("v=0\r\no=- {} {} IN {family} {ip}\r\n", self.session_id, self.version);
         let text = format!("{head}s=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n{body}");
-        self.written = Some(body);
+        self.written = Some(Body(body));
         text
     }
 
@@ -323,19 +398,28 @@ impl Negotiation {
             write!(body, "a=rtpmap:{payload_type} telephone-event/8000\r\n")?;
             write!(body, "a=fmtp:{payload_type} 0-15\r\n")?;
         }
+        self.crypto.write(body)?;
+        if ours.rtcp_mux {
+            body.push_str("a=rtcp-mux\r\n");
+        }
         write!(body, "a=ptime:{}\r\na={}\r\n", ours.ptime_ms, ours.direction.name())
     }
 }
 
-/// The first audio section that we can serve, read from our side; else the best reason why not.
-fn first_usable(description: &Description<'_>) -> Result<(usize, Negotiated), Refusal> {
+/// The first audio section that we can serve, secured ones before plain ones, read from our side;
+/// else the best reason why not.
+fn first_usable<T>(
+    description: &Description<'_>,
+    judge: impl Fn(&Section<'_>) -> Result<T, Refusal>,
+) -> Result<(usize, T, Negotiated), Refusal> {
     let mut reason = Refusal::NoAudio;
-    for (index, section) in description.sections.iter().enumerate() {
-        if section.kind != "audio" || section.port == 0 {
-            continue;
-        }
-        match usable(section) {
-            Ok(agreed) => return Ok((index, agreed)),
+    let live = |(_, it): &(usize, &Section<'_>)| it.kind == "audio" && it.port != 0;
+    let sections = || description.sections.iter().enumerate().filter(live);
+    let secured = sections().filter(|(_, it)| Crypto::prefers(it));
+    for (index, section) in secured.chain(sections().filter(|(_, it)| !Crypto::prefers(it))) {
+        match judge(section).and_then(|judged| Ok((judged, usable(section)?))) {
+            Ok((judged, agreed)) => return Ok((index, judged, agreed)),
+            Err(Refusal::Downgrade) => return Err(Refusal::Downgrade),
             Err(found) if reason == Refusal::NoAudio => reason = found,
             Err(_) => {}
         }
@@ -344,9 +428,6 @@ fn first_usable(description: &Description<'_>) -> Result<(usize, Negotiated), Re
 }
 
 fn usable(section: &Section<'_>) -> Result<Negotiated, Refusal> {
-    if !matches!(section.protocol, "RTP/AVP" | "RTP/AVPF") {
-        return Err(Refusal::Profile);
-    }
     let named = |format: &&str, name: &str| {
         let found = section.encoding(format).filter(|it| it.rate_hz == 8000);
         found.filter(|it| it.name.eq_ignore_ascii_case(name)).map(|it| it.payload_type)
@@ -371,6 +452,8 @@ fn usable(section: &Section<'_>) -> Result<Negotiated, Refusal> {
         telephone_event_received: telephone_event,
         ptime_ms: ptime(section),
         direction: section.direction.mirrored().and(here),
+        rtcp: rtcp(section, ip),
+        rtcp_mux: section.rtcp_mux,
     })
 }
 
@@ -381,6 +464,13 @@ fn is_unicast(ip: IpAddr) -> bool {
         IpAddr::V4(ip) => !ip.is_multicast() && ip != Ipv4Addr::BROADCAST && !ip.is_link_local(),
         IpAddr::V6(ip) => !ip.is_multicast(),
     }
+}
+
+/// A third party's address is not believed: reports are small, but so is a bomb's fuse.
+fn rtcp(section: &Section<'_>, ip: IpAddr) -> SocketAddr {
+    let above = section.port.checked_add(1).unwrap_or(section.port);
+    let elsewhere = section.rtcp.filter(|(_, at)| at.is_none_or(|at| at == ip));
+    SocketAddr::new(ip, elsewhere.map_or(above, |(port, _)| port))
 }
 
 fn ptime(section: &Section<'_>) -> u8 {

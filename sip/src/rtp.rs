@@ -63,25 +63,9 @@ impl<'a> Packet<'a> {
     /// # Ok::<(), cordboard_sip::rtp::NotRtp>(())
     /// ```
     pub fn parse(datagram: &'a [u8]) -> Result<Self, NotRtp> {
-        if datagram.len() > MAX_PACKET_BYTES {
-            return Err(NotRtp::TooLong);
-        }
-        let first = *datagram.first().ok_or(NotRtp::CutShort)?;
-        if first >> 6 != 2 {
-            return Err(NotRtp::Version);
-        }
-        let (header, rest) =
-            datagram.split_first_chunk::<HEADER_BYTES>().ok_or(NotRtp::CutShort)?;
-        // RTCP packet types 192 to 223 fall on marker plus payload types 64 to 95.
-        if (192..=223).contains(&header[1]) {
-            return Err(NotRtp::Rtcp);
-        }
-        let mut rest = rest.get(usize::from(first & 0x0f) * 4..).ok_or(NotRtp::CutShort)?;
-        if first & 0x10 != 0 {
-            let (prefix, after) = rest.split_first_chunk::<4>().ok_or(NotRtp::CutShort)?;
-            let words = usize::from(u16::from_be_bytes([prefix[2], prefix[3]]));
-            rest = after.get(words * 4..).ok_or(NotRtp::CutShort)?;
-        }
+        let at = header_bytes(datagram)?;
+        let (header, _) = datagram.split_first_chunk::<HEADER_BYTES>().ok_or(NotRtp::CutShort)?;
+        let (first, mut rest) = (header[0], &datagram[at..]);
         if first & 0x20 != 0 {
             let padding = usize::from(*rest.last().ok_or(NotRtp::CutShort)?);
             let kept = rest.len().checked_sub(padding).filter(|_| padding > 0);
@@ -100,6 +84,36 @@ impl<'a> Packet<'a> {
             payload: rest,
         })
     }
+}
+
+/// Bytes of a packet's header with its contributing sources and extension: what SRTP leaves
+/// readable. At most the length of the datagram.
+pub(crate) fn header_bytes(datagram: &[u8]) -> Result<usize, NotRtp> {
+    if datagram.len() > MAX_PACKET_BYTES {
+        return Err(NotRtp::TooLong);
+    }
+    let first = *datagram.first().ok_or(NotRtp::CutShort)?;
+    if first >> 6 != 2 {
+        return Err(NotRtp::Version);
+    }
+    let header = datagram.first_chunk::<HEADER_BYTES>().ok_or(NotRtp::CutShort)?;
+    // RTCP packet types 192 to 223 fall on marker plus payload types 64 to 95.
+    if (192..=223).contains(&header[1]) {
+        return Err(NotRtp::Rtcp);
+    }
+    let mut at = HEADER_BYTES + usize::from(first & 0x0f) * 4;
+    if first & 0x10 != 0 {
+        let prefix = datagram.get(at..).and_then(|it| it.first_chunk::<4>());
+        let [_, _, high, low] = *prefix.ok_or(NotRtp::CutShort)?;
+        at += 4 + usize::from(u16::from_be_bytes([high, low])) * 4;
+    }
+    if at > datagram.len() { Err(NotRtp::CutShort) } else { Ok(at) }
+}
+
+/// Sequence number and source of what may be a packet.
+pub(crate) fn sequence_and_ssrc(datagram: &[u8]) -> Option<(u16, u32)> {
+    let [_, _, s0, s1, _, _, _, _, r0, r1, r2, r3] = *datagram.first_chunk::<HEADER_BYTES>()?;
+    Some((u16::from_be_bytes([s0, s1]), u32::from_be_bytes([r0, r1, r2, r3])))
 }
 
 /// The fields of a header that we write: no contributing source, no extension, no padding.

@@ -3,7 +3,8 @@
 //! Lenient where telephones are sloppy (order of lines, missing `s=`, bare LF, media kinds that
 //! nobody registered) and strict where a liar could cost us memory or time: size, number of media
 //! sections, of formats, of attributes and of candidates are all bounded before anything is kept.
-//! Absent: everything of ICE, DTLS and SDES beyond recognising that it is there.
+//! Absent: everything of ICE and DTLS beyond recognising that it is there; keys (`a=crypto`) are
+//! handed on as written.
 
 use std::net::IpAddr;
 
@@ -17,6 +18,8 @@ pub const MAX_FORMATS: usize = 64;
 pub const MAX_ATTRIBUTES: usize = 256;
 /// Most ICE candidates in one media section.
 pub const MAX_CANDIDATES: usize = 64;
+/// Most keys offered in one media section.
+pub const MAX_CRYPTO_LINES: usize = 16;
 /// Longest line read, in bytes.
 pub const MAX_LINE_BYTES: usize = 4096;
 
@@ -146,6 +149,12 @@ pub struct Section<'a> {
     pub maxptime_ms: Option<u32>,
     /// All that could be read.
     pub rtpmaps: Vec<RtpMap<'a>>,
+    /// `a=crypto` lines (RFC 4568) as written: secret.
+    pub crypto: Vec<&'a str>,
+    /// `a=rtcp` (RFC 3605): port, and address where it differs.
+    pub rtcp: Option<(u16, Option<IpAddr>)>,
+    /// `a=rtcp-mux` (RFC 5761): RTCP comes and goes with the RTP.
+    pub rtcp_mux: bool,
 }
 
 impl<'a> Section<'a> {
@@ -299,6 +308,13 @@ impl<'a> Reading<'a> {
                 "ptime" => section.ptime_ms = whole_ms(value),
                 "maxptime" => section.maxptime_ms = whole_ms(value),
                 "rtpmap" => section.rtpmaps.extend(rtpmap(value)),
+                "crypto" if section.crypto.len() == MAX_CRYPTO_LINES => {
+                    let limit = MAX_CRYPTO_LINES;
+                    return Err(SdpError::TooLarge { what: "crypto lines", limit });
+                }
+                "crypto" => section.crypto.push(value.trim()),
+                "rtcp" => section.rtcp = rtcp(value),
+                "rtcp-mux" => section.rtcp_mux = true,
                 _ => {}
             }
         }
@@ -318,6 +334,13 @@ impl<'a> Reading<'a> {
 fn address(value: &str) -> Option<IpAddr> {
     let written = value.split_whitespace().nth(2)?;
     written.split('/').next()?.parse().ok()
+}
+
+/// `<port> [IN IP4 <address>]`
+fn rtcp(value: &str) -> Option<(u16, Option<IpAddr>)> {
+    let (port, place) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
+    let port = port.parse().ok().filter(|it| *it != 0)?;
+    Some((port, address(place)))
 }
 
 /// Some write `20.0`.
@@ -363,7 +386,8 @@ mod tests {
     #[test]
     fn each_limit_is_named_when_passed() {
         let section = "m=audio 4000 RTP/AVP 0\r\n";
-        let cases: [(String, &str); 6] = [
+        let cases: [(String, &str); 7] = [
+            (format!("{section}{}", "a=crypto:1\r\n".repeat(17)), "crypto lines"),
             (section.repeat(MAX_SECTIONS + 1), "media sections"),
             (format!("m=audio 1 RTP/AVP{}\r\n", " 0".repeat(MAX_FORMATS + 1)), "formats"),
             (format!("{section}{}", "a=x\r\n".repeat(MAX_ATTRIBUTES + 1)), "attributes"),

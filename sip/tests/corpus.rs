@@ -87,7 +87,9 @@ fn descriptions_made_to_hurt_are_refused_or_tamed() {
             }
             "dup_codec_names_500.sdp" => too_many("formats", 64),
             "c_broadcast.sdp" | "c_metadata_ssrf.sdp" => Err(Refusal::Address),
-            "crypto_100.sdp" | "crypto_downgrade_null.sdp" => Err(Refusal::Profile),
+            "crypto_100.sdp" => too_many("crypto lines", 16),
+            "crypto_downgrade_null.sdp" => Err(Refusal::Profile),
+            "avp_with_crypto.sdp" => Err(Refusal::Downgrade),
             _ => Ok(20),
         };
         assert_eq!(got, expected, "{name}");

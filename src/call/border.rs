@@ -128,11 +128,28 @@ pub enum LegEvent<'a> {
         /// One line, without credentials and keys.
         summary: String,
     },
+    /// A report came from the far end, or went there.
+    Network(Network),
     /// The leg is gone.
     Ended {
         /// Why.
         cause: EndCause,
     },
+}
+
+/// What both ends of a leg know of the way between them (RTCP).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// Jitter of what comes, ms.
+    pub jitter_ms: u32,
+    /// Round trip, ms.
+    pub rtt_ms: Option<u32>,
+    /// Packets of ours that the far end lost in all.
+    pub remote_lost: Option<u32>,
+    /// Packets of ours that it lost between its last two reports, 0 to 100.
+    pub remote_loss_percent: Option<u8>,
+    /// Whether the far end said so just now: it lives, even where it sends no sound.
+    pub from_far_end: bool,
 }
 
 /// A packet of sound, still encoded.

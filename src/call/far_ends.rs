@@ -33,6 +33,7 @@ impl Call {
             LegEvent::Signalled { sent, ref summary } => {
                 self.signalled(now, LegRole::Caller, sent, summary);
             }
+            LegEvent::Network(network) => self.caller.reported(now, network),
             LegEvent::Ended { cause } => self.caller_left(now, cause)?,
         }
         Ok(())
@@ -75,6 +76,7 @@ impl Call {
             LegEvent::Signalled { sent, ref summary } => {
                 self.signalled(now, LegRole::Agent, sent, summary);
             }
+            LegEvent::Network(network) => agent.reported(now, network),
             LegEvent::Ended { cause } => self.agent_left(now, cause)?,
         }
         Ok(())

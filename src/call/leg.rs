@@ -9,7 +9,7 @@ use cordboard_audio::{Frame, MediaTime, SampleRate};
 
 use super::footing::Footing;
 use super::voice::Voice;
-use super::{EncodedFrame, MediaPacket};
+use super::{EncodedFrame, MediaPacket, Network};
 use crate::timeline::{LegRole, What};
 
 /// One leg.
@@ -28,6 +28,7 @@ pub(super) struct Leg {
     pub(super) garbage: u64,
     /// Whether sound flows, and since when not.
     pub(super) footing: Footing,
+    network: Option<Network>,
     ssrc: Option<u32>,
     last_sound: MediaTime,
     received: u64,
@@ -46,6 +47,7 @@ impl Leg {
             sending: false,
             garbage: 0,
             footing: Footing::default(),
+            network: None,
             ssrc: None,
             last_sound: now,
             received: 0,
@@ -83,6 +85,14 @@ impl Leg {
     pub(super) fn pass(&mut self, now: MediaTime, sequence: u16) {
         self.last_sound = now;
         self.receiver.pass(sequence);
+    }
+
+    /// Takes what the ends have reported. A far end that reports is there, though it be silent.
+    pub(super) const fn reported(&mut self, now: MediaTime, network: Network) {
+        self.network = Some(network);
+        if network.from_far_end {
+            self.fed(now);
+        }
     }
 
     /// The far end's sound of this tick.
@@ -127,6 +137,9 @@ impl Leg {
             late: counters.late,
             garbage: self.garbage,
             concealed_ms: u64::try_from(self.receiver.concealed().as_millis()).unwrap_or(u64::MAX),
+            jitter_ms: self.network.map(|it| it.jitter_ms),
+            rtt_ms: self.network.and_then(|it| it.rtt_ms),
+            remote_lost: self.network.and_then(|it| it.remote_lost),
         }
     }
 }

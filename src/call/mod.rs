@@ -41,7 +41,7 @@ use cordboard_models::speech::Expectation;
 
 pub use border::{
     DialPlan, Effect, EncodedFrame, EndCause, Input, Job, JobId, Judgement, LegCommand, LegEvent,
-    MediaPacket, Output, RecordedTick,
+    MediaPacket, Network, Output, RecordedTick,
 };
 pub use ending::{STILL_THERE, STOPPING};
 use hearing::Hearing;

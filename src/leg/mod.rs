@@ -2,6 +2,7 @@
 //!
 //! A phone so far. No decision about a call lives here.
 
+mod path;
 mod phone;
 
 pub(crate) use phone::{MediaSettings, PhoneLeg, PhoneRefusal};

@@ -1,8 +1,9 @@
 //! A phone: signalling by the SIP endpoint, sound by RTP on a socket of its own.
 //!
-//! The socket is read by the media worker that seats the call, once a tick; nothing here waits.
+//! Its sockets ([`super::path`]) are read by the media worker that seats the call, once a tick;
+//! nothing here waits.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use cordboard_audio::MediaTime;
@@ -11,11 +12,14 @@ use cordboard_sip::dtmf::{Digit, Key, KeyReceiver};
 use cordboard_sip::endpoint::{DialError, LegSignal, Line};
 use cordboard_sip::latch::{Latch, Verdict};
 use cordboard_sip::negotiation::{AudioCodec, Negotiated, Negotiation, Refusal};
-use cordboard_sip::ports::{Lease, Ports, PortsError};
+use cordboard_sip::ports::{Ports, PortsError};
 use cordboard_sip::rtp::Packet;
 use cordboard_sip::sender::Sender;
+use cordboard_sip::srtp::SrtpPolicy;
 
-use crate::call::{EncodedFrame, EndCause, LegCommand, LegEvent, MediaPacket};
+use super::path::{Path, Received};
+use crate::call::{EncodedFrame, EndCause, LegCommand, LegEvent, MediaPacket, Network};
+use crate::clock;
 
 /// The most datagrams read in one tick: far above what any ptime sends, so that a flood on one
 /// port costs the other calls no time.
@@ -30,6 +34,18 @@ pub(crate) struct MediaSettings {
     pub(crate) advertised: IpAddr,
     /// The ports.
     pub(crate) ports: Ports,
+    /// Whether it is secured.
+    pub(crate) srtp: SrtpPolicy,
+    /// Whether keys may stand in session descriptions: signalling is TLS, or nobody minds.
+    pub(crate) keys_may_travel: bool,
+}
+
+impl MediaSettings {
+    /// The same for a trunk of its own policy, or a call whose signalling nobody can read.
+    pub(crate) fn towards(&self, srtp: SrtpPolicy, secure_signalling: bool) -> Self {
+        let keys_may_travel = self.keys_may_travel || secure_signalling;
+        Self { srtp, keys_may_travel, ..self.clone() }
+    }
 }
 
 /// Why a phone leg cannot be.
@@ -63,15 +79,17 @@ impl PhoneRefusal {
 pub(crate) struct PhoneLeg {
     signalling: Line,
     negotiation: Negotiation,
-    socket: UdpSocket,
-    /// Gives the port back with the leg.
-    _lease: Lease,
+    path: Path,
     seed: u64,
     agreed: Option<Negotiated>,
     stream: Option<(Sender, Latch)>,
     keys: KeyReceiver,
     /// Body of our answer to the INVITE: an answer, or an offer where there was none.
-    description: Option<String>,
+    description: Option<Unshown>,
+    /// Whether an offer of ours that was secured may be made again without keys.
+    may_be_plain: bool,
+    /// The far end reported, or we did.
+    news: Option<Network>,
     /// A key whose packet has been told and which is still to be told itself.
     pressed: Option<Digit>,
     budget: u32,
@@ -91,12 +109,15 @@ impl PhoneLeg {
             Err(refusal) => return Err((signalling, refusal.into())),
         };
         let Some(offer) = offer else {
-            leg.description = Some(leg.negotiation.offer());
+            if let Err(refusal) = leg.negotiation.may_offer() {
+                return Err((leg.signalling, refusal.into()));
+            }
+            leg.description = Some(Unshown(leg.negotiation.offer()));
             return Ok(leg);
         };
         match leg.negotiation.answer(offer) {
             Ok((agreed, answer)) => {
-                leg.description = Some(answer);
+                leg.description = Some(Unshown(answer));
                 leg.agree(agreed);
                 Ok(leg)
             }
@@ -105,45 +126,48 @@ impl PhoneLeg {
     }
 
     /// Makes the media side of a call that is about to be placed; gives the offer to the dialler.
+    /// `plain`: without keys, where the policy leaves it open.
     pub(crate) fn outbound(
         media: &MediaSettings,
         seed: u64,
+        plain: bool,
         dial: impl FnOnce(String) -> Result<Line, DialError>,
     ) -> Result<Self, PhoneRefusal> {
         let mut parts = Self::open(media, seed)?;
-        let offer = parts.2.offer();
-        Ok(Self::assemble(dial(offer)?, parts, seed))
+        parts.1.may_offer()?;
+        if plain {
+            parts.1.offer_plain();
+        }
+        let offer = parts.1.offer();
+        let may_be_plain = media.srtp == SrtpPolicy::Prefer && media.keys_may_travel && !plain;
+        Ok(Self { may_be_plain, ..Self::assemble(dial(offer)?, parts, seed) })
     }
 
-    fn open(
-        media: &MediaSettings,
-        seed: u64,
-    ) -> Result<(Lease, UdpSocket, Negotiation), PortsError> {
-        let (lease, socket) = media.ports.lease_with(|port| {
-            let socket = UdpSocket::bind(SocketAddr::new(media.bind, port)).ok()?;
-            socket.set_nonblocking(true).ok()?;
-            Some(socket)
-        })?;
-        let local = SocketAddr::new(media.advertised, lease.port());
+    /// Whether this signal refuses a secured offer that may be made again without keys.
+    pub(crate) fn is_refused_for_keys(&self, signal: &LegSignal) -> bool {
+        self.may_be_plain && matches!(signal, LegSignal::Refused { code: 488, .. })
+    }
+
+    fn open(media: &MediaSettings, seed: u64) -> Result<(Path, Negotiation), PortsError> {
+        let path = Path::open(media)?;
+        let local = SocketAddr::new(media.advertised, path.port());
         // RFC 8866 §5.2 wants digits that fit 63 bits.
-        Ok((lease, socket, Negotiation::new(local, seed >> 16)))
+        let negotiation = Negotiation::new(local, seed >> 16);
+        Ok((path, negotiation.secured(media.srtp, media.keys_may_travel, rand::random())))
     }
 
-    fn assemble(
-        signalling: Line,
-        (lease, socket, negotiation): (Lease, UdpSocket, Negotiation),
-        seed: u64,
-    ) -> Self {
+    fn assemble(signalling: Line, (path, negotiation): (Path, Negotiation), seed: u64) -> Self {
         Self {
             signalling,
             negotiation,
-            socket,
-            _lease: lease,
+            path,
             seed,
             agreed: None,
             stream: None,
             keys: KeyReceiver::default(),
             description: None,
+            may_be_plain: false,
+            news: None,
             pressed: None,
             budget: 0,
             garbage: 0,
@@ -161,8 +185,28 @@ impl PhoneLeg {
     }
 
     /// Begins a tick's reading.
-    pub(crate) const fn refill(&mut self) {
+    pub(crate) fn refill(&mut self, now: MediaTime) {
         self.budget = DATAGRAMS_A_TICK;
+        let peer = self.peer();
+        if self.path.tick(now.since(MediaTime::ZERO), peer) {
+            self.news = Some(self.network(false));
+        }
+    }
+
+    /// Where the far end's sound comes from and ours goes to.
+    fn peer(&self) -> Option<SocketAddr> {
+        self.stream.as_ref().and_then(|(_, latch)| latch.destination())
+    }
+
+    fn network(&self, from_far_end: bool) -> Network {
+        let quality = self.path.quality();
+        Network {
+            jitter_ms: quality.jitter_ms,
+            rtt_ms: quality.rtt_ms,
+            remote_lost: quality.remote_lost,
+            remote_loss_percent: quality.remote_loss_percent.map(|it| it.round() as u8),
+            from_far_end,
+        }
     }
 
     /// Reads on; `None` where nothing more has come, or the tick's share is used up.
@@ -178,16 +222,28 @@ impl PhoneLeg {
         if let Some(pressed) = self.pressed.take() {
             return Some(digit(pressed));
         }
+        if let Some(news) = self.news.take() {
+            return Some(LegEvent::Network(news));
+        }
+        let peer = self.peer();
         let len = loop {
             if self.budget == 0 {
                 return self.keys.poll(elapsed).map(digit);
             }
             self.budget -= 1;
-            let Ok((len, from)) = self.socket.recv_from(buffer) else {
-                self.budget = 0;
-                continue;
+            let (len, from, authenticated) = match self.path.receive(buffer, peer) {
+                Received::Nothing => {
+                    self.budget = 0;
+                    continue;
+                }
+                Received::Junk => {
+                    self.garbage += 1;
+                    continue;
+                }
+                Received::Report => return Some(LegEvent::Network(self.network(true))),
+                Received::Rtp { len, from, authenticated } => (len, from, authenticated),
             };
-            match self.judge(elapsed, &buffer[..len], from) {
+            match self.judge(elapsed, &buffer[..len], (from, authenticated)) {
                 Judged::Nothing => {}
                 Judged::Key { sequence } => return Some(LegEvent::Passed { sequence }),
                 Judged::Sound => break len,
@@ -204,7 +260,12 @@ impl PhoneLeg {
         }))
     }
 
-    fn judge(&mut self, elapsed: Duration, datagram: &[u8], from: SocketAddr) -> Judged {
+    fn judge(
+        &mut self,
+        elapsed: Duration,
+        datagram: &[u8],
+        (from, authenticated): (SocketAddr, bool),
+    ) -> Judged {
         let (Ok(packet), Some((_, latch)), Some(agreed)) =
             (Packet::parse(datagram), self.stream.as_mut(), self.agreed)
         else {
@@ -216,11 +277,17 @@ impl PhoneLeg {
             self.garbage += 1;
             return Judged::Nothing;
         }
-        match latch.packet(from, packet.ssrc) {
+        let verdict = if authenticated {
+            latch.authenticated(from, packet.ssrc)
+        } else {
+            latch.packet(from, packet.ssrc)
+        };
+        match verdict {
             Verdict::Garbage => return Judged::Nothing,
             Verdict::NewSource => self.keys.restart(),
             Verdict::Accepted => {}
         }
+        self.path.accepted(&packet);
         if !is_key {
             return Judged::Sound;
         }
@@ -234,12 +301,16 @@ impl PhoneLeg {
         match *command {
             LegCommand::Answer => {
                 if let Some(description) = self.description.take() {
-                    self.signalling.answer(description);
+                    self.signalling.answer(description.0);
                 }
             }
             LegCommand::Send(ref frame) => self.send(frame),
             LegCommand::SendDigit { digit, duration_ms } => self.key(digit, duration_ms),
-            LegCommand::Hangup => self.signalling.hang_up(None),
+            LegCommand::Hangup => {
+                let peer = self.peer();
+                self.path.goodbye(peer);
+                self.signalling.hang_up(None);
+            }
             LegCommand::Renegotiate => {
                 // While an offer of theirs or ours is open, that one will do.
                 let offer = self.negotiation.offer();
@@ -256,9 +327,8 @@ impl PhoneLeg {
             sender.skip(u32::try_from(frame.len).unwrap_or(0));
             return;
         };
-        let socket = &self.socket;
-        // A datagram that the system does not take is lost, as any may be on its way.
-        sender.push(&frame.payload[..frame.len], |packet| drop(socket.send_to(packet, to)));
+        let path = &mut self.path;
+        sender.push(&frame.payload[..frame.len], |packet| path.send(packet, to));
     }
 
     fn key(&mut self, sign: char, duration_ms: u32) {
@@ -384,10 +454,25 @@ impl PhoneLeg {
             }
             None => {
                 let sender = Sender::new(agreed.payload_type, agreed.ptime_ms, self.seed);
+                let (ssrc, wall) = (sender.ssrc(), clock::wall_unix_ms());
+                self.path.report(ssrc, self.seed.rotate_left(32), wall, RTP_CLOCK_HZ);
                 self.stream = Some((sender, Latch::new(agreed.remote)));
             }
         }
+        self.path.agree(&agreed, self.negotiation.keys(), RTP_CLOCK_HZ);
         self.agreed = Some(agreed);
+    }
+}
+
+/// RTP clock of the codecs spoken (RFC 3551 §6).
+const RTP_CLOCK_HZ: u32 = 8_000;
+
+/// A session description, which may hold keys: not shown.
+struct Unshown(String);
+
+impl std::fmt::Debug for Unshown {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("..")
     }
 }
 

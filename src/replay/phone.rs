@@ -13,6 +13,7 @@ use cordboard_sip::endpoint::{
     BindError, DialRequest, Endpoint, EndpointConfig, Incoming, LegSignal, T1,
 };
 use cordboard_sip::ports::{Ports, PortsError};
+use cordboard_sip::srtp::SrtpPolicy;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
@@ -97,7 +98,13 @@ impl Phone {
         })
         .await?;
         let ports = Ports::new(ports, rand::random())?;
-        let media = MediaSettings { bind: address.ip(), advertised: address.ip(), ports };
+        let media = MediaSettings {
+            bind: address.ip(),
+            advertised: address.ip(),
+            ports,
+            srtp: SrtpPolicy::None,
+            keys_may_travel: false,
+        };
         Ok(Self { endpoint, incoming, media })
     }
 
@@ -135,7 +142,7 @@ impl Phone {
         limit: Duration,
     ) -> Result<Played, PhoneError> {
         let mut signals = None;
-        let leg = PhoneLeg::outbound(&self.media, rand::random(), |sdp| {
+        let leg = PhoneLeg::outbound(&self.media, rand::random(), false, |sdp| {
             let leg = self.endpoint.dial(DialRequest {
                 to: to.to_owned(),
                 from: self.uri("caller"),
@@ -277,7 +284,7 @@ impl Talk {
 
     fn listen(&mut self, now: MediaTime) -> Frame {
         let mut buffer = [0; 1_500];
-        self.leg.refill();
+        self.leg.refill(now);
         while let Some(event) = self.leg.poll(now, &mut buffer) {
             match event {
                 LegEvent::Packet(packet) => {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use cordboard_audio::{SampleRate, codec::Codec};
 use cordboard_models::speech::{Hypothesis, HypothesisKind, Ranked, Speech, SpokenWord, Word};
 
-use crate::call::{CallFacts, EndCause, Input, JobId, LegEvent, MediaPacket};
+use crate::call::{CallFacts, EndCause, Input, JobId, LegEvent, MediaPacket, Network};
 use crate::conversation::ToolOutcome;
 use crate::escalation::AgentRef;
 use crate::timeline::{LegRole, ToolVerdict};
@@ -225,6 +225,10 @@ fn leg_event(to: &mut Writer, event: &LegEvent<'_>) {
             to.byte(8);
             to.number(*total);
         }
+        LegEvent::Network(network) => {
+            to.byte(11);
+            put_network(to, network);
+        }
         LegEvent::Ended { cause } => {
             to.byte(9);
             put_cause(to, *cause);
@@ -261,6 +265,7 @@ fn take_leg_event<'a>(from: &mut Reader<'a>) -> Result<LegEvent<'a>, RecordError
         8 => LegEvent::Garbage { total: from.number()? },
         9 => LegEvent::Ended { cause: take_cause(from)? },
         10 => LegEvent::Signalled { sent: from.byte()? != 0, summary: from.text()?.to_owned() },
+        11 => LegEvent::Network(take_network(from)?),
         tag => return Err(RecordError::Unknown { tag, place: "an event of a leg" }),
     })
 }
@@ -269,6 +274,30 @@ fn codec(payload_type: u8) -> Result<Codec, RecordError> {
     let known = [Codec::Pcmu, Codec::Pcma];
     let found = known.into_iter().find(|codec| codec.payload_type() == payload_type);
     found.ok_or(RecordError::Unknown { tag: payload_type, place: "a codec" })
+}
+
+fn put_network(to: &mut Writer, network: &Network) {
+    // One more than the value; 0 is none.
+    let mut optional = |value: Option<u32>| to.number(value.map_or(0, |it| u64::from(it) + 1));
+    optional(Some(network.jitter_ms));
+    optional(network.rtt_ms);
+    optional(network.remote_lost);
+    optional(network.remote_loss_percent.map(u32::from));
+    to.byte(u8::from(network.from_far_end));
+}
+
+fn take_network(from: &mut Reader<'_>) -> Result<Network, RecordError> {
+    let broken = RecordError::Broken { place: "a report" };
+    let mut optional = || -> Result<Option<u32>, RecordError> {
+        let value = from.number()?.checked_sub(1).map(u32::try_from).transpose();
+        value.map_err(|_| RecordError::Broken { place: "a report" })
+    };
+    let (jitter_ms, rtt_ms, remote_lost) = (optional()?, optional()?, optional()?);
+    let loss_percent = optional()?.map(u8::try_from).transpose();
+    let Ok(remote_loss_percent) = loss_percent else { return Err(broken) };
+    let from_far_end = from.byte()? != 0;
+    let jitter_ms = jitter_ms.unwrap_or(0);
+    Ok(Network { jitter_ms, rtt_ms, remote_lost, remote_loss_percent, from_far_end })
 }
 
 fn put_cause(to: &mut Writer, cause: EndCause) {

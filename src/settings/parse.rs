@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use cordboard_sip::access::Destination;
+use cordboard_sip::srtp::SrtpPolicy;
 use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected};
 
@@ -48,6 +49,18 @@ where
     match text.as_str() {
         "off" => Ok(None),
         text => text.parse().map(Some).map_err(|_| D::Error::custom(allowed)),
+    }
+}
+
+/// Reads whether media is secured.
+pub(super) fn srtp<'de, D: Deserializer<'de>>(de: D) -> Result<SrtpPolicy, D::Error> {
+    let allowed = "\"none\", \"prefer\" or \"require\"";
+    let text = String::deserialize(de).map_err(|_| D::Error::custom(allowed))?;
+    match text.as_str() {
+        "none" => Ok(SrtpPolicy::None),
+        "prefer" => Ok(SrtpPolicy::Prefer),
+        "require" => Ok(SrtpPolicy::Require),
+        _ => Err(D::Error::custom(allowed)),
     }
 }
 

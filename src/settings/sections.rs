@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use cordboard_sip::srtp::SrtpPolicy;
 use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 
@@ -35,6 +36,11 @@ pub struct SipSettings {
     pub destinations: Vec<String>,
     /// Ports of the media.
     pub rtp_ports: PortRange,
+    /// Whether media is secured.
+    #[serde(deserialize_with = "parse::srtp")]
+    pub srtp: SrtpPolicy,
+    /// Whether keys may travel in signalling that is not encrypted.
+    pub srtp_without_tls: bool,
     /// How long an agent's phone rings.
     #[serde(deserialize_with = "parse::within::<_, 1, 300>")]
     pub ring_timeout_s: u64,
@@ -96,6 +102,8 @@ impl Default for SipSettings {
             trusted: vec![Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8).into()],
             destinations: Vec::new(),
             rtp_ports: PortRange { first: 20_000, last: 21_999 },
+            srtp: SrtpPolicy::None,
+            srtp_without_tls: false,
             ring_timeout_s: 20,
             no_ack_s: 32,
             no_media_ask_s: 10,

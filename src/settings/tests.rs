@@ -103,6 +103,7 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
     let table = [
         ("[sip]\nlisten_udp = \"localhost\"", "sip.listen_udp", "\"localhost\"", "127.0.0.1:5060"),
         ("[sip]\nrtp_ports = \"9-5\"", "sip.rtp_ports", "\"9-5\"", "20000-21999"),
+        ("[sip]\nsrtp = \"maybe\"", "sip.srtp", "\"maybe\"", "\"require\""),
         ("[sip]\ncalls_max = 0", "sip.calls_max", "0", "from 1 to 30000"),
         ("[sip]\ncalls_max = -4", "sip.calls_max", "-4", "from 1 to 30000"),
         ("[sip]\ncalls_max = 1001", "sip.calls_max", "1001", "at most 1000"),

@@ -108,7 +108,9 @@ impl Intake {
                 self.live.fetch_sub(1, Ordering::AcqRel);
                 tracing::info!(why = refusal.kind(), "a call was refused");
                 match refusal {
-                    PhoneRefusal::Negotiation(refusal) => line.refuse(refusal.status(), None),
+                    PhoneRefusal::Negotiation(refusal) => {
+                        line.refuse_saying(refusal.status(), refusal.to_string());
+                    }
                     PhoneRefusal::Ports(_) | PhoneRefusal::Dial(_) => {
                         line.refuse(503, Some(RETRY_AFTER_S));
                     }

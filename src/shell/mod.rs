@@ -508,7 +508,13 @@ fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSetti
     let peer = sip.trusted.first().map_or(bind, ipnet::IpNet::addr);
     let advertised = sip.advertised.unwrap_or_else(|| endpoint.address_towards(peer));
     let range = sip.rtp_ports.first..=sip.rtp_ports.last;
-    Ok(MediaSettings { bind, advertised, ports: Ports::new(range, rand::random())? })
+    Ok(MediaSettings {
+        bind,
+        advertised,
+        ports: Ports::new(range, rand::random())?,
+        srtp: sip.srtp,
+        keys_may_travel: sip.srtp_without_tls,
+    })
 }
 
 fn identity(endpoint: &Endpoint) -> String {

@@ -15,7 +15,8 @@ use super::mailbox::{ReplyTo, SeatId};
 use super::media::NewCall;
 use super::services::{Services, ToDesk};
 use crate::call::{
-    Call, Effect, EncodedFrame, EndCause, Input, Job, JobId, LegCommand, LegEvent, Output, STOPPING,
+    Call, DialPlan, Effect, EncodedFrame, EndCause, Input, Job, JobId, LegCommand, LegEvent,
+    Output, STOPPING,
 };
 use crate::clock;
 use crate::leg::PhoneLeg;
@@ -29,6 +30,8 @@ struct Line {
     leg: PhoneLeg,
     number: u32,
     garbage: u64,
+    /// How it was dialled.
+    plan: Option<DialPlan>,
 }
 
 /// Names a leg of a seat towards its signalling.
@@ -80,7 +83,7 @@ impl Seat {
             call: Call::new(new.facts, new.settings),
             vad: services.vad(),
             probability: 0.0,
-            caller: new.leg.map(|leg| Line { leg, number: 1, garbage: 0 }),
+            caller: new.leg.map(|leg| Line { leg, number: 1, garbage: 0, plan: None }),
             agent: None,
             dialled: 1,
             sessions: Vec::new(),
@@ -137,7 +140,15 @@ impl Seat {
         signal: LegSignal,
     ) {
         let events = match self.line(line.role) {
-            Some(known) if known.number == line.number => known.leg.signal(signal),
+            Some(known) if known.number == line.number => {
+                if known.leg.is_refused_for_keys(&signal)
+                    && let Some(plan) = known.plan.take()
+                {
+                    self.dial(services, line.role, plan, true);
+                    return;
+                }
+                known.leg.signal(signal)
+            }
             Some(_) | None => return,
         };
         for event in events.into_iter().flatten() {
@@ -197,7 +208,7 @@ impl Seat {
         let mut buffer = [0; 1_500];
         let now = self.now();
         if let Some(line) = self.line(role) {
-            line.leg.refill();
+            line.leg.refill(now);
         }
         while let Some(event) = self.line(role).and_then(|line| line.leg.poll(now, &mut buffer)) {
             // The buffer is the event's until it has been taken.
@@ -346,23 +357,28 @@ impl Seat {
         }
     }
 
+    fn dial(&mut self, services: &Services, role: LegRole, plan: DialPlan, plain: bool) {
+        self.dialled += 1;
+        let id = LineId { role, number: self.dialled };
+        match services.dial(self.id, id, &plan, plain) {
+            Ok(leg) => {
+                let line = Line { leg, number: id.number, garbage: 0, plan: Some(plan) };
+                *self.line_mut(role) = Some(line);
+            }
+            Err(error) => {
+                // Whom is the timeline's business.
+                let why = error.kind();
+                tracing::warn!(call = %self.name, why, "could not dial");
+                let refused = LegEvent::Ended { cause: EndCause::Refused(503) };
+                let reply = ReplyTo { worker: services.worker_of(self.id), seat: self.id };
+                reply.give(Input::Leg(role, refused));
+            }
+        }
+    }
+
     fn command(&mut self, services: &Services, role: LegRole, command: LegCommand) {
         if let LegCommand::Dial(plan) = command {
-            self.dialled += 1;
-            let id = LineId { role, number: self.dialled };
-            match services.dial(self.id, id, &plan) {
-                Ok(leg) => {
-                    *self.line_mut(role) = Some(Line { leg, number: id.number, garbage: 0 });
-                }
-                Err(error) => {
-                    // Whom is the timeline's business.
-                    let why = error.kind();
-                    tracing::warn!(call = %self.name, why, "could not dial");
-                    let refused = LegEvent::Ended { cause: EndCause::Refused(503) };
-                    let reply = ReplyTo { worker: services.worker_of(self.id), seat: self.id };
-                    reply.give(Input::Leg(role, refused));
-                }
-            }
+            self.dial(services, role, plan, false);
             return;
         }
         let hangs_up = matches!(command, LegCommand::Hangup);

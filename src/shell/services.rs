@@ -172,15 +172,17 @@ impl Services {
             .spawn(async move { tools.invoke(&store, &flow, &call, invocation, reply).await });
     }
 
-    /// Dials for a call; the leg's signals come to its seat.
+    /// Dials for a call; the leg's signals come to its seat. `plain`: the peer has refused keys,
+    /// and no trunk requires them.
     pub(super) fn dial(
         &self,
         seat: SeatId,
         line: LineId,
         plan: &DialPlan,
+        plain: bool,
     ) -> Result<PhoneLeg, PhoneRefusal> {
         let seed = rand::random();
-        PhoneLeg::outbound(&self.media, seed, |sdp| {
+        PhoneLeg::outbound(&self.media, seed, plain, |sdp| {
             let leg = self.endpoint.dial(DialRequest {
                 to: plan.uri.clone(),
                 from: self.identity.clone(),

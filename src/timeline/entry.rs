@@ -296,6 +296,15 @@ pub enum What {
         garbage: u64,
         /// Sound that had to be made up, ms.
         concealed_ms: u64,
+        /// Jitter of what came, ms, where reports were exchanged (RFC 3550).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        jitter_ms: Option<u32>,
+        /// Last round trip, ms, where the far end reported.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rtt_ms: Option<u32>,
+        /// Packets of ours that the far end lost, where it reported.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remote_lost: Option<u32>,
     },
     /// An engine gave up or refused; what was done instead.
     EngineFailed {

@@ -218,7 +218,8 @@ impl Talk {
             Command::Ringing
             | Command::Progress(_)
             | Command::Answer(_)
-            | Command::Refuse { .. } => {}
+            | Command::Refuse { .. }
+            | Command::RefuseSaying { .. } => {}
         }
     }
 

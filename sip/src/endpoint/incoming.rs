@@ -140,6 +140,10 @@ impl Ringing {
                 self.refuse(code, retry_after_s);
                 return Next::Over;
             }
+            Some(Command::RefuseSaying { code, why }) => {
+                self.refuse_saying(code, &why);
+                return Next::Over;
+            }
             Some(Command::HangUp { .. }) | None => {
                 self.refuse(480, None);
                 return Next::Over;
@@ -286,6 +290,13 @@ impl Ringing {
         let retry = retry_after_s.map(|it| make_header("Retry-After", it.to_string()));
         let headers = retry.into_iter().collect();
         self.respond(Reply { headers, ..Reply::status(code) });
+    }
+
+    /// Code 399: what follows is for a human (RFC 3261 §27.2).
+    fn refuse_saying(&self, code: u16, why: &str) {
+        let why = why.replace(['"', '\\'], "'");
+        let warning = make_header("Warning", format!("399 cordboard \"{why}\""));
+        self.respond(Reply { headers: vec![warning], ..Reply::status(code) });
     }
 
     fn respond(&self, reply: Reply<'_>) {

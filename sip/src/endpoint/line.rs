@@ -164,6 +164,11 @@ impl Line {
         self.send(Command::Refuse { code, retry_after_s });
     }
 
+    /// Refuses the call and says why in a `Warning` (RFC 3261 §20.43).
+    pub fn refuse_saying(&self, code: u16, why: String) {
+        self.send(Command::RefuseSaying { code, why });
+    }
+
     /// Ends the leg whatever its state: CANCEL, 480 or BYE. `reason` is a `Reason` header's value
     /// (RFC 3326), for BYE.
     pub fn hang_up(&self, reason: Option<String>) {
@@ -203,6 +208,7 @@ pub(super) enum Command {
     Progress(String),
     Answer(String),
     Refuse { code: u16, retry_after_s: Option<u32> },
+    RefuseSaying { code: u16, why: String },
     HangUp { reason: Option<String> },
     Reinvite(String),
     AcceptReinvite(String),

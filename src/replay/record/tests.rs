@@ -54,6 +54,13 @@ fn every_kind_of_input_comes_back_as_it_was() {
     };
     let ranked = vec![Ranked { name: "order".into(), probability: 0.5 }];
     let (job, packet_id) = (JobId(300), "p1".to_owned());
+    let network = crate::call::Network {
+        jitter_ms: 7,
+        rtt_ms: Some(u32::MAX),
+        remote_lost: None,
+        remote_loss_percent: Some(100),
+        from_far_end: true,
+    };
     let digit = LegEvent::Digit { digit: '#', duration_ms: 120 };
     let ended = LegEvent::Ended { cause: EndCause::Refused(486) };
     for input in [
@@ -62,6 +69,7 @@ fn every_kind_of_input_comes_back_as_it_was() {
         Input::Leg(LegRole::Caller, ended),
         Input::Leg(LegRole::Caller, LegEvent::Renegotiated(Codec::Pcmu)),
         Input::Leg(LegRole::Caller, LegEvent::Garbage { total: 1 << 40 }),
+        Input::Leg(LegRole::Agent, LegEvent::Network(network)),
         Input::Tick,
         Input::Voice { probability: 0.123 },
         Input::Judged { probability: 1.0 },

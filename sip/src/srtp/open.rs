@@ -1,0 +1,156 @@
+//! Opens what we are sent, and leaves no trace of what does not authenticate.
+
+use super::cipher::{Cipher, INDEX_BYTES, RTCP_HEADER_BYTES};
+use super::window::Window;
+use super::{MasterKey, SrtpError};
+use crate::rtp;
+
+/// Sources that may authenticate under one key: a telephone changes its own at a transfer or two.
+const MAX_SOURCES: usize = 16;
+
+/// Why a packet stays closed; counted by whoever asked, never fatal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// No RTP or RTCP packet with a tag.
+    #[error("peer misbehaved: no secured packet")]
+    CutShort,
+    /// Seen before, or too old to know.
+    #[error("peer misbehaved: replayed packet")]
+    Replayed,
+    /// Not made with the key.
+    #[error("peer misbehaved: packet does not authenticate")]
+    Forged,
+    /// More sources than a telephone has.
+    #[error("peer misbehaved: too many sources under one key")]
+    Sources,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Source {
+    ssrc: u32,
+    rtp: Window,
+    rtcp: Window,
+}
+
+/// Opens the packets of one key: of each source on its own, without replay.
+#[derive(Debug)]
+pub struct Opener {
+    rtp: Cipher,
+    rtcp: Cipher,
+    mki_bytes: usize,
+    sources: [Source; MAX_SOURCES],
+    known: usize,
+}
+
+impl Opener {
+    /// Derives the session keys.
+    ///
+    /// # Errors
+    /// [`SrtpError::Cipher`].
+    pub fn new(key: &MasterKey) -> Result<Self, SrtpError> {
+        Ok(Self {
+            rtp: Cipher::rtp(key)?,
+            rtcp: Cipher::rtcp(key)?,
+            mki_bytes: key.mki_bytes(),
+            sources: [Source::default(); MAX_SOURCES],
+            known: 0,
+        })
+    }
+
+    /// Opens an RTP packet in place; gives its length without the tag.
+    ///
+    /// # Errors
+    /// [`Rejected`]; nothing has changed then, neither here nor in the packet's header.
+    ///
+    /// # Real-time
+    /// No allocation.
+    pub fn open_rtp(&mut self, datagram: &mut [u8]) -> Result<usize, Rejected> {
+        let header = rtp::header_bytes(datagram).map_err(|_| Rejected::CutShort)?;
+        let (sequence, ssrc) = rtp::sequence_and_ssrc(datagram).ok_or(Rejected::CutShort)?;
+        let tag_bytes = self.rtp.tag_bytes();
+        let (packet, tag) = if self.rtp.tag_is_last() {
+            let at = datagram.len().checked_sub(tag_bytes).ok_or(Rejected::CutShort)?;
+            let (packet, tag) = datagram.split_at_mut(at);
+            let at = packet.len().checked_sub(self.mki_bytes).ok_or(Rejected::CutShort)?;
+            (&mut packet[..at], tag)
+        } else {
+            // GCM's tag is part of the ciphertext; the identifier stands behind it.
+            let end = datagram.len().checked_sub(self.mki_bytes).ok_or(Rejected::CutShort)?;
+            let at = end.checked_sub(tag_bytes).ok_or(Rejected::CutShort)?;
+            datagram[..end].split_at_mut(at)
+        };
+        if packet.len() <= header {
+            return Err(Rejected::CutShort);
+        }
+        let mut source = self.source(ssrc);
+        let index = source.rtp.estimate(sequence).ok_or(Rejected::Replayed)?;
+        if !source.rtp.is_new(index) {
+            return Err(Rejected::Replayed);
+        }
+        let len = packet.len();
+        let opened = self.rtp.open_rtp(packet, tag, header, (ssrc, index));
+        opened.map_err(|_| Rejected::Forged)?;
+        source.rtp.note(index);
+        self.keep(source)?;
+        Ok(len)
+    }
+
+    /// Opens a compound RTCP packet in place; gives its length without the trailer.
+    ///
+    /// # Errors
+    /// [`Rejected`]; nothing has changed then.
+    ///
+    /// # Real-time
+    /// No allocation.
+    pub fn open_rtcp(&mut self, datagram: &mut [u8]) -> Result<usize, Rejected> {
+        let tag_bytes = self.rtcp.tag_bytes();
+        let trailer = tag_bytes + INDEX_BYTES + self.mki_bytes;
+        let len = datagram.len().checked_sub(trailer).ok_or(Rejected::CutShort)?;
+        if len < RTCP_HEADER_BYTES {
+            return Err(Rejected::CutShort);
+        }
+        let (packet, trailer) = datagram.split_at_mut(len);
+        let (tag, word) = if self.rtcp.tag_is_last() {
+            (&trailer[trailer.len() - tag_bytes..], &trailer[..INDEX_BYTES])
+        } else {
+            trailer[..tag_bytes + INDEX_BYTES].split_at(tag_bytes)
+        };
+        let word = word.first_chunk().map_or(0, |it| u32::from_be_bytes(*it));
+        let ssrc = packet[4..].first_chunk().map_or(0, |it| u32::from_be_bytes(*it));
+        let mut source = self.source(ssrc);
+        let index = u64::from(word & !(1 << 31));
+        if !source.rtcp.is_new(index) {
+            return Err(Rejected::Replayed);
+        }
+        self.rtcp.open_rtcp(packet, tag, word, ssrc).map_err(|_| Rejected::Forged)?;
+        source.rtcp.note(index);
+        self.keep(source)?;
+        Ok(len)
+    }
+
+    /// A source as it stands, new where it is not known.
+    fn source(&self, ssrc: u32) -> Source {
+        let known = self.sources[..self.known].iter().find(|it| it.ssrc == ssrc);
+        known.copied().unwrap_or(Source { ssrc, ..Source::default() })
+    }
+
+    /// Keeps a source that has authenticated.
+    fn keep(&mut self, source: Source) -> Result<(), Rejected> {
+        let known = self.sources[..self.known].iter_mut().find(|it| it.ssrc == source.ssrc);
+        if let Some(known) = known {
+            *known = source;
+            return Ok(());
+        }
+        *self.sources.get_mut(self.known).ok_or(Rejected::Sources)? = source;
+        self.known += 1;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Opener {
+    pub(super) fn known_sources(&self) -> usize {
+        self.known
+    }
+}
