@@ -11,6 +11,7 @@ use cordboard_audio::jitter::{JitterBuffer, Packet};
 use cordboard_audio::receive::Receiver;
 use cordboard_audio::vad::{Earshot, Silero, SileroWeights, Vad};
 use cordboard_audio::{Clip, Codec, Decoder, Encoder, Frame, MediaTime, Playout, SampleRate};
+use cordboard_sip::srtp::{MAX_OVERHEAD_BYTES, MasterKey, Opener, Sealer, Suite};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 const WEIGHTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/weights/silero_vad.onnx");
@@ -132,5 +133,39 @@ fn jitter(bench: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, uplink, downlink, vad, jitter);
+/// A packet of 20 ms sealed, and one opened, in each suite that is offered.
+fn srtp(bench: &mut Criterion) {
+    const LEN: usize = 12 + FRAME;
+    let mut group = bench.benchmark_group("srtp");
+    let plain = |sequence: u16| {
+        let mut packet = [0; LEN + MAX_OVERHEAD_BYTES];
+        packet[0] = 0x80;
+        packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+        packet
+    };
+    for suite in Suite::OFFERED {
+        let key = vec![7; suite.key_bytes() + suite.salt_bytes()];
+        let key = MasterKey::from_bytes(suite, &key).expect("a key of the right length");
+        let (mut sealer, mut sequence) = (Sealer::new(&key).expect("a known suite"), 0_u16);
+        group.bench_function(format!("seal_{}_20ms", suite.name()), |it| {
+            it.iter(|| {
+                sequence = sequence.wrapping_add(1);
+                sealer.seal_rtp(black_box(&mut plain(sequence)), LEN)
+            });
+        });
+        let (mut sealer, mut sequence) = (Sealer::new(&key).expect("a known suite"), 0_u16);
+        let mut opener = Opener::new(&key).expect("a known suite");
+        group.bench_function(format!("seal_and_open_{}_20ms", suite.name()), |it| {
+            it.iter(|| {
+                sequence = sequence.wrapping_add(1);
+                let mut packet = plain(sequence);
+                let len = sealer.seal_rtp(&mut packet, LEN).expect("room for the tag");
+                opener.open_rtp(black_box(&mut packet[..len]))
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, uplink, downlink, vad, jitter, srtp);
 criterion_main!(benches);

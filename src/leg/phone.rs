@@ -187,6 +187,9 @@ impl PhoneLeg {
     /// Begins a tick's reading.
     pub(crate) fn refill(&mut self, now: MediaTime) {
         self.budget = DATAGRAMS_A_TICK;
+        if let Some((_, latch)) = self.stream.as_mut() {
+            latch.tick();
+        }
         let peer = self.peer();
         if self.path.tick(now.since(MediaTime::ZERO), peer) {
             self.news = Some(self.network(false));

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use cordboard::replay::{Act, Phone, Played, Script, Step, When};
+use cordboard::replay::{Act, Phone, PhoneError, Played, Script, Step, When};
+
+use serde_json::Value;
 
 use crate::support::{
-    Baresip, PATIENCE, Serving, Sipp, find, free_udp_port, has, loudest_second, pass, spoken,
+    Baresip, PATIENCE, Serving, Sipp, find, free_udp_port, has, has_srtp, loudest_second, pass,
+    spoken,
 };
 
 const SECOND: usize = 8_000;
@@ -21,9 +24,40 @@ async fn caller_and_agent_on_baresip_hear_each_other() {
     if !has("baresip", "baresip-core") {
         return;
     }
-    let mut baresip = Baresip::start("ada", &counting("rms", 100)).await;
+    let baresip = Baresip::start("ada", &counting("rms", 100)).await;
+    let timeline = hand_over(baresip, "").await;
+    let media = timeline.iter().filter(|it| it["what"] == "media");
+    for entry in media {
+        eprintln!(
+            "{}: jitter {} ms, rtt {} ms",
+            entry["role"], entry["jitter_ms"], entry["rtt_ms"]
+        );
+        assert!(entry["jitter_ms"].is_u64(), "reports went out: {entry}");
+    }
+}
+
+/// The agent's phone takes secured media alone, and the caller's knows none of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn caller_and_agent_hear_each_other_over_a_secured_leg() {
+    if !has("baresip", "baresip-core") || !has_srtp() {
+        return;
+    }
+    let baresip = Baresip::secured("ada", &counting("rms", 100)).await;
+    hand_over(baresip, "[sip]\nsrtp = \"prefer\"\nsrtp_without_tls = true\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_call_is_refused_where_secured_media_is_required() {
+    let service = Serving::start("[sip]\nsrtp = \"require\"\nsrtp_without_tls = true\n");
+    let phone = Phone::bind("127.0.0.1:0".parse().unwrap(), 30_000..=30_999).await.unwrap();
+    let rung = phone.ring(&service.uri("parcel"), Script::new([]), PATIENCE).await;
+    assert!(matches!(rung, Err(PhoneError::Refused { code: 488 })), "{rung:?}");
+}
+
+/// Caller, assistant, agent: each hears the other. Gives the timeline.
+async fn hand_over(mut baresip: Baresip, settings: &str) -> Vec<Value> {
     let service = Serving::start(&format!(
-        "[[queue]]\nname = \"service\"\n\
+        "{settings}[[queue]]\nname = \"service\"\n\
          [[agent]]\nname = \"ada\"\nuri = \"{}\"\nqueues = [\"service\"]",
         baresip.uri,
     ));
@@ -65,6 +99,7 @@ async fn caller_and_agent_on_baresip_hear_each_other() {
     assert_eq!(keyed.map(|it| it["digit"].as_str().unwrap()).collect::<String>(), "1");
     let bridged_s = (at_ms("bridged") - at_ms("answered")) as f64 / 1_000.0;
     prove(&played, &baresip.recording("enc"), &baresip.recording("dec"), bridged_s);
+    timeline
 }
 
 /// Each side's recording has what the other's said. The four places give the way there and back,

@@ -25,7 +25,7 @@ async fn a_hundred_calls_of_sipp_are_served_and_leave_nothing_behind() {
     let calls = ["-m", "100", "-r", "25", "-d", "1500"];
     let sipp = tokio::spawn(Sipp::caller(service.udp, "parcel").with(&calls).run());
     until("media ports in use", async || {
-        (service.udp_ports().len() >= before.len() + 10).then_some(())
+        (service.udp_ports().len() >= before.len() + 20).then_some(())
     })
     .await;
     sipp.await.unwrap();

@@ -24,10 +24,19 @@ pub(crate) struct Baresip {
 impl Baresip {
     /// Starts one for a user who will say this, 8 kHz.
     pub(crate) async fn start(user: &str, says: &[f32]) -> Self {
+        Self::start_with(user, says, "", "").await
+    }
+
+    /// The same, taking secured media alone (SDES).
+    pub(crate) async fn secured(user: &str, says: &[f32]) -> Self {
+        Self::start_with(user, says, ";mediaenc=srtp-mand", "module srtp.so\n").await
+    }
+
+    async fn start_with(user: &str, says: &[f32], account: &str, modules: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let (sip, control) = free_addresses();
         write_wav(&folder.path().join("says.wav"), says);
-        write_files(folder.path(), user, sip, control);
+        write_files(folder.path(), (user, account), modules, sip, control);
         let mut command = Command::new("baresip");
         command.arg("-f").arg(folder.path()).current_dir(folder.path());
         let program = Companion::start(&mut command, &folder.path().join("baresip.log"));
@@ -60,7 +69,23 @@ fn free_addresses() -> (SocketAddr, SocketAddr) {
     ((Ipv4Addr::LOCALHOST, free_udp_port()).into(), tcp.local_addr().unwrap())
 }
 
-fn write_files(folder: &Path, user: &str, sip: SocketAddr, control: SocketAddr) {
+/// Whether Debian's baresip can do SRTP; if not, that is told.
+pub(crate) fn has_srtp() -> bool {
+    let module = "/usr/lib/baresip/modules/srtp.so";
+    let there = Path::new(module).exists();
+    if !there {
+        eprintln!("skipped: {module} is not there");
+    }
+    there
+}
+
+fn write_files(
+    folder: &Path,
+    (user, account): (&str, &str),
+    modules: &str,
+    sip: SocketAddr,
+    control: SocketAddr,
+) {
     let shown = folder.display();
     let config = format!(
         "sip_listen {sip}\n\
@@ -73,10 +98,11 @@ fn write_files(folder: &Path, user: &str, sip: SocketAddr, control: SocketAddr) 
          ctrl_tcp_listen {control}\n\
          module_path /usr/lib/baresip/modules\n\
          module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
-         module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
+         {modules}module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
     );
-    let account =
-        format!("<sip:{user}@{sip}>;regint=0;answermode=auto;audio_codecs=PCMU,PCMA;ptime=20\n");
+    let account = format!(
+        "<sip:{user}@{sip}>;regint=0;answermode=auto;audio_codecs=PCMU,PCMA;ptime=20{account}\n"
+    );
     std::fs::write(folder.join("config"), config).unwrap();
     std::fs::write(folder.join("accounts"), account).unwrap();
     std::fs::write(folder.join("contacts"), "").unwrap();
