@@ -54,7 +54,7 @@ fn every_kind_of_input_comes_back_as_it_was() {
     };
     let ranked = vec![Ranked { name: "order".into(), probability: 0.5 }];
     let (job, packet_id) = (JobId(300), "p1".to_owned());
-    let network = crate::call::Network {
+    let network = Network {
         jitter_ms: 7,
         rtt_ms: Some(u32::MAX),
         remote_lost: None,

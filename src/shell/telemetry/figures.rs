@@ -352,7 +352,7 @@ impl CallProjection {
     }
 
     fn take_media(&self, what: &What) {
-        let What::Media { role: it, received, sent, lost, late, garbage, concealed_ms } = what
+        let What::Media { role: it, received, sent, lost, late, garbage, concealed_ms, .. } = what
         else {
             return;
         };
