@@ -6,8 +6,10 @@
 #![deny(unsafe_code)]
 
 pub mod codec;
+pub mod comfort;
 pub mod conceal;
 mod frame;
+pub mod halfband;
 pub mod jitter;
 pub mod level;
 pub mod mix;
@@ -15,6 +17,7 @@ pub mod playout;
 pub mod receive;
 pub mod resample;
 mod time;
+mod timescale;
 pub mod tone;
 pub mod vad;
 pub mod wav;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cordboard_sip::access::Access;
 use cordboard_sip::endpoint::{Endpoint, EndpointConfig, Incoming, LegSignal, T1};
-use cordboard_sip::negotiation::Negotiation;
+use cordboard_sip::negotiation::{AudioCodec, Negotiation};
 use cordboard_sip::ports::Ports;
 use cordboard_sip::rtp::MAX_PACKET_BYTES;
 use cordboard_sip::sender::{FRAME_SAMPLES, Sender};
@@ -60,7 +60,8 @@ async fn answer(call: Incoming, here: std::net::IpAddr, ports: &Ports) -> Result
     let (_lease, socket) = ports.lease_with(|port| UdpSocket::bind((here, port)).ok())?;
     socket.set_nonblocking(true)?;
     let socket = tokio::net::UdpSocket::from_std(socket)?;
-    let mut negotiation = Negotiation::new(socket.local_addr()?, 1);
+    let mut negotiation = Negotiation::new(socket.local_addr()?, 1)
+        .with_codecs(&[AudioCodec::Pcmu, AudioCodec::Pcma]);
     let mut agreed = None;
     let answer = match call.offer {
         None => negotiation.offer(),
@@ -104,7 +105,7 @@ async fn answer(call: Incoming, here: std::net::IpAddr, ports: &Ports) -> Result
                 Some(_) => {}
             },
             _ = tick.tick() => if let Some(agreed) = agreed.filter(|it| !it.is_held()) {
-                let silence = [agreed.codec.silence(); FRAME_SAMPLES];
+                let silence = [agreed.codec.silence().unwrap_or(0xff); FRAME_SAMPLES];
                 sender.push(&silence, |packet| {
                     // A full socket drops a packet of silence.
                     let _ = socket.try_send_to(packet, agreed.remote);

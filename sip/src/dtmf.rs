@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The timestamp names the press; marker bits and sequence numbers are not needed. Absent: keys in
-//! the sound itself, and events over 15.
+//! the sound itself (`cordboard-audio` finds those), and events over 15.
 
 use std::time::Duration;
 
@@ -15,8 +15,10 @@ use std::time::Duration;
 pub const END_AFTER: Duration = Duration::from_millis(100);
 /// Duration at which a long press goes on under a new timestamp (RFC 4733 §2.5.1.3).
 const SEGMENT_SAMPLES: u16 = u16::MAX;
-/// A timestamp further back than this (8 s) is a stream begun anew, not a late packet.
-const LATE_SAMPLES: u32 = 64_000;
+/// A timestamp further back than this is a stream begun anew, not a late packet.
+const LATE_S: u32 = 8;
+/// Clock of the events where nothing else is said.
+const CLOCK_HZ: u32 = 8_000;
 
 /// A key of the telephone: `0`-`9`, `*`, `#`, `A`-`D`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,9 +76,10 @@ struct Press {
 }
 
 impl Press {
-    fn digit(&self) -> Digit {
-        let samples = self.before_samples + u32::from(self.samples);
-        Digit { key: self.key, duration: Duration::from_micros(u64::from(samples) * 125) }
+    fn digit(&self, clock_hz: u32) -> Digit {
+        let samples = u64::from(self.before_samples + u32::from(self.samples));
+        let duration = Duration::from_nanos(samples * 1_000_000_000 / u64::from(clock_hz));
+        Digit { key: self.key, duration }
     }
 }
 
@@ -93,15 +96,27 @@ impl Press {
 /// }
 /// assert_eq!(keys, "5");
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct KeyReceiver {
+    clock_hz: u32,
     press: Option<Press>,
     /// Timestamp of the press that was told last.
     told: Option<u32>,
     ignored: u64,
 }
 
+impl Default for KeyReceiver {
+    fn default() -> Self {
+        Self { clock_hz: CLOCK_HZ, press: None, told: None, ignored: 0 }
+    }
+}
+
 impl KeyReceiver {
+    /// Sets the clock of the events, as it was agreed on; 8 kHz before. A 0 changes nothing.
+    pub fn set_clock(&mut self, hz: u32) {
+        self.clock_hz = if hz == 0 { self.clock_hz } else { hz };
+    }
+
     /// Takes the payload of one telephone-event packet; `digit` is called for each press that is
     /// over by it: at most two, where an end was lost and the next press is in this packet.
     pub fn packet(
@@ -172,12 +187,12 @@ impl KeyReceiver {
 
     fn tell(&mut self, press: &Press, digit: &mut impl FnMut(Digit)) {
         self.told = Some(press.timestamp);
-        digit(press.digit());
+        digit(press.digit(self.clock_hz));
     }
 
     /// Of the press told last, or late from before it.
     fn is_old(&self, timestamp: u32) -> bool {
-        self.told.is_some_and(|told| told.wrapping_sub(timestamp) < LATE_SAMPLES)
+        self.told.is_some_and(|told| told.wrapping_sub(timestamp) < LATE_S * self.clock_hz)
     }
 }
 
@@ -243,6 +258,15 @@ mod tests {
         ] {
             assert_eq!(heard(&packets), expected, "{packets:?}");
         }
+    }
+
+    #[test]
+    fn events_at_the_clock_of_opus_last_as_long_as_they_did() {
+        let mut receiver = KeyReceiver::default();
+        receiver.set_clock(48_000);
+        let mut heard = Vec::new();
+        receiver.packet(MS, 9, &[4, 0x8a, 0x12, 0xc0], |it| heard.push(it));
+        assert_eq!(heard, [Digit { key: Key(4), duration: MS * 100 }]);
     }
 
     #[test]

@@ -1,80 +1,46 @@
 //! Offer and answer for one audio stream (RFC 3264): what we write, and what comes of both.
 //!
-//! PCMU and PCMA with RFC 4733 keys beside them. Every other section of an offer is refused with
-//! port 0 in its place. Secure profiles (SAVP) are taken as the policy says ([`without_keys`] makes
-//! a description fit to be shown). Names in `c=` lines are not resolved: a telephone that means it
-//! writes an address.
+//! The codecs that are configured, with RFC 4733 keys and comfort noise beside them. Every other
+//! section of an offer is refused with port 0 in its place. Secure profiles (SAVP) are taken as the
+//! policy says ([`without_keys`] makes a description fit to be shown). Names in `c=` lines are not
+//! resolved: a telephone that means it writes an address.
+
+mod codecs;
+mod crypto;
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use self::codecs::{COMFORT_NOISE, Formats, TELEPHONE_EVENT_WIDE, matched};
+pub use self::codecs::{AudioCodec, PayloadTypes, TELEPHONE_EVENT};
 use self::crypto::Crypto;
 pub use self::crypto::without_keys;
 pub use crate::sdp::Direction;
 use crate::sdp::{Description, SdpError, Section};
 use crate::srtp::{Keys, SrtpPolicy};
 
-mod crypto;
-
-/// Payload type that we ask for keys on, where we offer.
-pub const TELEPHONE_EVENT: u8 = 101;
 /// Packet time taken where nothing usable is asked for.
 pub const DEFAULT_PTIME_MS: u8 = 20;
-
-/// The codecs of the telephone, both 8 kHz, one byte a sample.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AudioCodec {
-    /// G.711 μ-law.
-    Pcmu,
-    /// G.711 A-law.
-    Pcma,
-}
-
-impl AudioCodec {
-    /// All, in the order in which we offer them.
-    pub const ALL: [Self; 2] = [Self::Pcmu, Self::Pcma];
-
-    /// Encoding name (RFC 3551 §6).
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Pcmu => "PCMU",
-            Self::Pcma => "PCMA",
-        }
-    }
-
-    /// Static payload type (RFC 3551 §6).
-    #[must_use]
-    pub fn payload_type(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-        }
-    }
-
-    /// The byte that sounds like nothing.
-    #[must_use]
-    pub fn silence(self) -> u8 {
-        match self {
-            Self::Pcmu => 0xff,
-            Self::Pcma => 0xd5,
-        }
-    }
-}
 
 /// What both sides agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Negotiated {
     /// Where the peer wants its packets; not where they will come from (see [`crate::latch`]).
     pub remote: SocketAddr,
-    /// Codec of both ways.
+    /// Codec that we send with.
     pub codec: AudioCodec,
-    /// Its payload type, for both ways.
+    /// Its payload type, as the peer has it.
     pub payload_type: u8,
+    /// What the peer may send, on which payload types: those of our offer where we offered.
+    pub received: PayloadTypes,
+    /// Payload type of comfort noise (RFC 3389), where the peer may send it.
+    pub comfort_noise: Option<u8>,
     /// Payload type for keys that we send; `None` where the peer takes none.
     pub telephone_event: Option<u8>,
     /// Payload type of keys that we are sent; differs where the answer renumbered our offer.
     pub telephone_event_received: Option<u8>,
+    /// Clock of the keys, both ways, Hz.
+    pub telephone_event_hz: u32,
     /// Packet time that we send with, 10 to 60, a multiple of 10.
     pub ptime_ms: u8,
     /// What *we* do: `RecvOnly` while the peer holds us and plays music.
@@ -125,7 +91,7 @@ pub enum Refusal {
     /// Keys beside a plain profile, ciphers that encrypt nothing, or a secured call made plain.
     #[error("peer misbehaved: downgrade of secured media")]
     Downgrade,
-    /// Neither PCMU nor PCMA.
+    /// None of the codecs that are configured.
     #[error("unsupported: no codec in common")]
     NoCommonCodec,
     /// No usable unicast address.
@@ -185,11 +151,10 @@ enum Slot {
 }
 
 /// What our audio section says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Ours {
     direction: Direction,
-    codec: Option<(AudioCodec, u8)>,
-    telephone_event: Option<u8>,
+    formats: Formats,
     ptime_ms: u8,
     rtcp_mux: bool,
 }
@@ -201,7 +166,7 @@ struct Ours {
 /// let mut caller = Negotiation::new("192.0.2.1:4000".parse()?, 1);
 /// let mut callee = Negotiation::new("192.0.2.2:5000".parse()?, 2);
 /// let (agreed, answer) = callee.answer(&caller.offer())?;
-/// assert_eq!(agreed.codec, AudioCodec::Pcmu);
+/// assert_eq!(agreed.codec, AudioCodec::Opus);
 /// assert_eq!(caller.accept_answer(&answer)?.remote, "192.0.2.2:5000".parse()?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -211,6 +176,8 @@ pub struct Negotiation {
     session_id: u64,
     version: u64,
     wanted: Direction,
+    /// What we may speak, the dearest first.
+    codecs: Vec<AudioCodec>,
     slots: Vec<Slot>,
     offered: Option<Ours>,
     written: Option<Body>,
@@ -227,6 +194,7 @@ impl Negotiation {
             session_id,
             version: session_id,
             wanted: Direction::SendRecv,
+            codecs: AudioCodec::ALL.to_vec(),
             slots: Vec::new(),
             offered: None,
             written: None,
@@ -263,6 +231,14 @@ impl Negotiation {
         self.crypto.offer_plain();
     }
 
+    /// Speaks these codecs alone, and offers them in this order. An offer of the peer's is answered
+    /// in the peer's order (RFC 3264 §6.1).
+    #[must_use]
+    pub fn with_codecs(mut self, codecs: &[AudioCodec]) -> Self {
+        self.codecs = codecs.to_vec();
+        self
+    }
+
     /// Answers an offer, first or later.
     ///
     /// # Errors
@@ -270,24 +246,27 @@ impl Negotiation {
     pub fn answer(&mut self, offer: &str) -> Result<(Negotiated, String), Refusal> {
         let description = Description::parse(offer)?;
         let judge = |it: &Section<'_>| self.crypto.judge(it);
-        let (index, secured, matched) = first_usable(&description, judge)?;
+        let (index, secured, matched) = first_usable(&description, &self.codecs, judge)?;
         self.crypto.answer(secured);
-        let agreed = Negotiated {
-            direction: matched.direction.and(self.wanted),
-            telephone_event_received: matched.telephone_event,
-            ..matched
-        };
+        let agreed = Negotiated { direction: matched.direction.and(self.wanted), ..matched };
         self.slots = slots(&description, index);
         let ours = Ours {
             direction: agreed.direction,
-            codec: Some((agreed.codec, agreed.payload_type)),
-            telephone_event: agreed.telephone_event,
+            formats: Formats {
+                codecs: vec![(agreed.codec, agreed.payload_type)],
+                comfort_noise: agreed.comfort_noise,
+                keys: agreed
+                    .telephone_event
+                    .map(|payload_type| (payload_type, agreed.telephone_event_hz))
+                    .into_iter()
+                    .collect(),
+            },
             ptime_ms: agreed.ptime_ms,
             rtcp_mux: agreed.rtcp_mux,
         };
         self.offered = None;
         self.agreed = Some(agreed);
-        Ok((agreed, self.write(ours)))
+        Ok((agreed, self.write(&ours)))
     }
 
     /// Writes an offer: to dial with, for an INVITE that brought none, or to change a session.
@@ -298,13 +277,13 @@ impl Negotiation {
         }
         let ours = Ours {
             direction: self.wanted,
-            codec: None,
-            telephone_event: Some(self.key_payload_type()),
+            formats: self.offered_formats(),
             ptime_ms: self.agreed.map_or(DEFAULT_PTIME_MS, |it| it.ptime_ms),
             rtcp_mux: self.agreed.is_none_or(|it| it.rtcp_mux),
         };
+        let text = self.write(&ours);
         self.offered = Some(ours);
-        self.write(ours)
+        text
     }
 
     /// Writes an offer that holds the peer (`SendOnly`, `Inactive`) or takes it back (`SendRecv`).
@@ -318,22 +297,31 @@ impl Negotiation {
     /// # Errors
     /// [`Refusal`]; the offer stays open then.
     pub fn accept_answer(&mut self, answer: &str) -> Result<Negotiated, Refusal> {
-        let offered = self.offered.ok_or(Refusal::NothingOffered)?;
+        let offered = self.offered.as_ref().ok_or(Refusal::NothingOffered)?;
         let description = Description::parse(answer)?;
         let (expected, got) = (self.slots.len(), description.sections.len());
         if got != expected {
             return Err(Refusal::SectionsDiffer { expected, got });
         }
         let judge = |it: &Section<'_>| self.crypto.judge_answer(it);
-        let (index, keys, matched) = first_usable(&description, judge)?;
+        let (index, secured, matched) = first_usable(&description, &self.codecs, judge)?;
         if !matches!(self.slots.get(index), Some(Slot::Audio { .. })) {
             return Err(Refusal::NoAudio);
         }
-        self.crypto.settle(keys);
+        self.crypto.settle(secured);
+        let keys = offered.formats.keys.iter().find(|(_, hz)| *hz == matched.telephone_event_hz);
+        let mut offered_types = PayloadTypes::default();
+        for (codec, payload_type) in &offered.formats.codecs {
+            offered_types.set(*codec, *payload_type);
+        }
         let agreed = Negotiated {
             rtcp_mux: matched.rtcp_mux && offered.rtcp_mux,
             direction: matched.direction.and(offered.direction),
-            telephone_event_received: matched.telephone_event.and(offered.telephone_event),
+            received: offered_types.or(matched.received),
+            comfort_noise: matched.comfort_noise.and(offered.formats.comfort_noise),
+            telephone_event_received: matched
+                .telephone_event
+                .and(keys.map(|(payload_type, _)| *payload_type)),
             ..matched
         };
         self.offered = None;
@@ -347,13 +335,37 @@ impl Negotiation {
         self.agreed
     }
 
-    /// Keeps the number that keys have once been given (RFC 3264 §8.3.2).
-    fn key_payload_type(&self) -> u8 {
-        self.agreed.and_then(|it| it.telephone_event_received).unwrap_or(TELEPHONE_EVENT)
+    /// What an offer says; keeps the numbers that were once given (RFC 3264 §8.3.2).
+    fn offered_formats(&self) -> Formats {
+        let agreed = self.agreed;
+        let number = |codec: AudioCodec| {
+            let given = agreed.and_then(|it| it.received.of(codec));
+            (codec, given.unwrap_or_else(|| codec.payload_type()))
+        };
+        let codecs: Vec<_> = self.codecs.iter().map(|codec| number(*codec)).collect();
+        let mut taken: Vec<u8> = codecs.iter().map(|(_, payload_type)| *payload_type).collect();
+        let mut keys = Vec::new();
+        let mut clocks: Vec<u32> = codecs.iter().map(|(codec, _)| codec.clock_hz()).collect();
+        clocks.dedup();
+        // The clock that has its number already goes first: the other makes way.
+        clocks.sort_by_key(|hz| agreed.is_none_or(|it| it.telephone_event_hz != *hz));
+        clocks.dedup();
+        for hz in clocks {
+            let given = agreed.filter(|it| it.telephone_event_hz == hz);
+            let usual = if hz == 8_000 { TELEPHONE_EVENT } else { TELEPHONE_EVENT_WIDE };
+            let wanted = given.and_then(|it| it.telephone_event_received).unwrap_or(usual);
+            let free = std::iter::once(wanted).chain(96..=127).find(|it| !taken.contains(it));
+            if let Some(payload_type) = free {
+                taken.push(payload_type);
+                keys.push((payload_type, hz));
+            }
+        }
+        let narrow = self.codecs.iter().any(|codec| *codec != AudioCodec::Opus);
+        Formats { codecs, comfort_noise: narrow.then_some(COMFORT_NOISE), keys }
     }
 
     /// Writes a description; the version goes up where it differs from the last (RFC 3264 §8).
-    fn write(&mut self, ours: Ours) -> String {
+    fn write(&mut self, ours: &Ours) -> String {
         let body = self.body(ours);
         match &self.written {
             Some(last) if last.0 != body => self.version = self.version.wrapping_add(1),
@@ -366,7 +378,7 @@ impl Negotiation {
         text
     }
 
-    fn body(&self, ours: Ours) -> String {
+    fn body(&self, ours: &Ours) -> String {
         let mut body = String::with_capacity(256);
         for slot in &self.slots {
             // Writing to a String cannot go wrong.
@@ -380,24 +392,11 @@ impl Negotiation {
         body
     }
 
-    fn audio(&self, body: &mut String, protocol: &str, ours: Ours) -> std::fmt::Result {
-        let all = AudioCodec::ALL.map(|it| (it, it.payload_type()));
-        let codecs = ours.codec.as_ref().map_or(&all[..], std::slice::from_ref);
+    fn audio(&self, body: &mut String, protocol: &str, ours: &Ours) -> std::fmt::Result {
         write!(body, "m=audio {} {protocol}", self.local.port())?;
-        for (_, payload_type) in codecs {
-            write!(body, " {payload_type}")?;
-        }
-        if let Some(payload_type) = ours.telephone_event {
-            write!(body, " {payload_type}")?;
-        }
+        ours.formats.write_types(body)?;
         body.push_str("\r\n");
-        for (codec, payload_type) in codecs {
-            write!(body, "a=rtpmap:{payload_type} {}/8000\r\n", codec.name())?;
-        }
-        if let Some(payload_type) = ours.telephone_event {
-            write!(body, "a=rtpmap:{payload_type} telephone-event/8000\r\n")?;
-            write!(body, "a=fmtp:{payload_type} 0-15\r\n")?;
-        }
+        ours.formats.write_lines(body)?;
         self.crypto.write(body)?;
         if ours.rtcp_mux {
             body.push_str("a=rtcp-mux\r\n");
@@ -410,6 +409,7 @@ impl Negotiation {
 /// else the best reason why not.
 fn first_usable<T>(
     description: &Description<'_>,
+    codecs: &[AudioCodec],
     judge: impl Fn(&Section<'_>) -> Result<T, Refusal>,
 ) -> Result<(usize, T, Negotiated), Refusal> {
     let mut reason = Refusal::NoAudio;
@@ -417,7 +417,7 @@ fn first_usable<T>(
     let sections = || description.sections.iter().enumerate().filter(live);
     let secured = sections().filter(|(_, it)| Crypto::prefers(it));
     for (index, section) in secured.chain(sections().filter(|(_, it)| !Crypto::prefers(it))) {
-        match judge(section).and_then(|judged| Ok((judged, usable(section)?))) {
+        match judge(section).and_then(|judged| Ok((judged, usable(section, codecs)?))) {
             Ok((judged, agreed)) => return Ok((index, judged, agreed)),
             Err(Refusal::Downgrade) => return Err(Refusal::Downgrade),
             Err(found) if reason == Refusal::NoAudio => reason = found,
@@ -427,17 +427,12 @@ fn first_usable<T>(
     Err(reason)
 }
 
-fn usable(section: &Section<'_>) -> Result<Negotiated, Refusal> {
-    let named = |format: &&str, name: &str| {
-        let found = section.encoding(format).filter(|it| it.rate_hz == 8000);
-        found.filter(|it| it.name.eq_ignore_ascii_case(name)).map(|it| it.payload_type)
+fn usable(section: &Section<'_>, codecs: &[AudioCodec]) -> Result<Negotiated, Refusal> {
+    let found = matched(section, codecs).ok_or(Refusal::NoCommonCodec)?;
+    let (telephone_event, telephone_event_hz) = match found.keys {
+        Some((payload_type, hz)) => (Some(payload_type), hz),
+        None => (None, found.codec.clock_hz()),
     };
-    // The offerer's order is the offerer's wish (RFC 3264 §6.1).
-    let codec = section.formats.iter().find_map(|format| {
-        AudioCodec::ALL.iter().find_map(|codec| named(format, codec.name()).map(|pt| (*codec, pt)))
-    });
-    let (codec, payload_type) = codec.ok_or(Refusal::NoCommonCodec)?;
-    let telephone_event = section.formats.iter().find_map(|it| named(it, "telephone-event"));
     let ip = section.address.ok_or(Refusal::Address)?;
     if !is_unicast(ip) {
         return Err(Refusal::Address);
@@ -446,10 +441,13 @@ fn usable(section: &Section<'_>) -> Result<Negotiated, Refusal> {
     let here = Direction::of(!ip.is_unspecified(), true);
     Ok(Negotiated {
         remote: SocketAddr::new(ip, section.port),
-        codec,
-        payload_type,
+        codec: found.codec,
+        payload_type: found.payload_type,
+        received: found.types,
+        comfort_noise: found.comfort_noise,
         telephone_event,
         telephone_event_received: telephone_event,
+        telephone_event_hz,
         ptime_ms: ptime(section),
         direction: section.direction.mirrored().and(here),
         rtcp: rtcp(section, ip),

@@ -167,6 +167,8 @@ impl<'a> Section<'a> {
             let name = match payload_type {
                 0 => "PCMU",
                 8 => "PCMA",
+                9 => "G722",
+                13 => "CN",
                 _ => return None,
             };
             Some(RtpMap { payload_type, name, rate_hz: 8000 })
@@ -354,10 +356,12 @@ fn rtpmap(value: &str) -> Option<RtpMap<'_>> {
     let mut parts = encoding.trim().split('/');
     let name = parts.next().filter(|it| !it.is_empty())?;
     let rate_hz = parts.next()?.trim().parse().ok()?;
-    // Two channels of G.711 are not the telephone's G.711.
-    let mono = parts.next().is_none_or(|it| it.trim() == "1");
+    // Two channels of G.711 are not the telephone's G.711; Opus is always said to have two
+    // (RFC 7587 §7).
+    let channels = if name.eq_ignore_ascii_case("opus") { "2" } else { "1" };
+    let usual = parts.next().map_or(channels == "1", |it| it.trim() == channels);
     let payload_type = payload_type.parse().ok().filter(|it| *it < 128)?;
-    mono.then_some(RtpMap { payload_type, name, rate_hz })
+    usual.then_some(RtpMap { payload_type, name, rate_hz })
 }
 
 #[cfg(test)]

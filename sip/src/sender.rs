@@ -1,9 +1,12 @@
-//! Our side of a stream: 20 ms of G.711 in, packets of the agreed packet time out.
+//! Our side of a stream: 20 ms of encoded sound in, packets of the agreed packet time out.
 //!
 //! ```text
 //! 20 ms payload ──► [ 160 | 160 | 160 ] ──► packet of 80 to 480 bytes ──► socket
 //!                        keys (RFC 4733) take the place of sound while they last
 //! ```
+//!
+//! Of G.711 and G.722 a byte is a tick of the RTP clock, and packets may have any length; a frame
+//! of Opus is a packet by itself and lasts as many ticks as [`Sender::frames_of`] says.
 //!
 //! Timestamps follow the samples handed in, played or not; sequence numbers follow the packets.
 //! Absent: the clock (the caller's tick is the clock) and RTCP.
@@ -24,10 +27,12 @@ const VOLUME: u8 = 10;
 struct Key {
     event: u8,
     payload_type: u8,
-    /// Samples sent so far.
+    /// Ticks of its clock sent so far.
     elapsed: u16,
-    /// Samples in all.
+    /// Ticks of its clock in all.
     total: u16,
+    /// Ticks of the sound's clock that have passed.
+    passed: u32,
 }
 
 /// Packetizes one outgoing stream.
@@ -50,6 +55,10 @@ pub struct Sender {
     /// Timestamp of the first sample that waits in `packet`.
     timestamp: u32,
     packet_samples: usize,
+    /// Ticks of one frame, where a frame is a packet; none where a byte is a tick.
+    frame_ticks: Option<u32>,
+    /// Ticks of the keys' clock in a ms.
+    key_per_ms: u16,
     waiting: usize,
     marker: bool,
     key: Option<Key>,
@@ -68,6 +77,8 @@ impl Sender {
             sequence: (mixed[1] >> 48) as u16,
             timestamp: low(mixed[1]),
             packet_samples: packet_samples(ptime_ms),
+            frame_ticks: None,
+            key_per_ms: 8,
             waiting: 0,
             marker: true,
             key: None,
@@ -81,10 +92,27 @@ impl Sender {
         self.ssrc
     }
 
+    /// Sets the clock of the keys, as it was agreed on; 8 kHz before.
+    pub fn keys_at(&mut self, hz: u32) {
+        self.key_per_ms = u16::try_from(hz / 1_000).unwrap_or(8).max(1);
+    }
+
+    /// From now on each frame handed in is a packet of so many ticks; `None`: a byte is a tick.
+    pub fn frames_of(&mut self, ticks: Option<u32>) {
+        self.timestamp = self.timestamp();
+        self.waiting = 0;
+        self.frame_ticks = ticks;
+    }
+
     /// Timestamp of the next sample to be handed in.
     #[must_use]
     pub fn timestamp(&self) -> u32 {
         self.timestamp.wrapping_add(self.waiting as u32)
+    }
+
+    /// Ticks of what is handed in at once, of so many bytes.
+    fn ticks(&self, bytes: usize) -> u32 {
+        self.frame_ticks.unwrap_or(bytes as u32)
     }
 
     /// Whether a key is still being sent.
@@ -101,15 +129,20 @@ impl Sender {
         self.packet_samples = packet_samples(ptime_ms);
     }
 
-    /// Hands in the next stretch of sound, one byte a sample, commonly [`FRAME_SAMPLES`], and
-    /// sends as many packets as that makes: two of 10 ms, one of 20 ms, every third time of 60 ms.
-    /// While a key lasts, one packet of it is sent instead.
+    /// Hands in the next 20 ms of sound and sends as many packets as that makes: two of 10 ms, one
+    /// of 20 ms, every third time of 60 ms. While a key lasts, one packet of it is sent instead.
     ///
     /// # Real-time
     /// No allocation, no lock.
     pub fn push(&mut self, payload: &[u8], mut send: impl FnMut(&[u8])) {
         if self.key.is_some() {
-            self.key_step(payload.len(), &mut send);
+            self.key_step(self.ticks(payload.len()), &mut send);
+            return;
+        }
+        if let Some(ticks) = self.frame_ticks {
+            let len = payload.len().min(MAX_PAYLOAD_BYTES);
+            self.packet[HEADER_BYTES..][..len].copy_from_slice(&payload[..len]);
+            self.send_packet(len, ticks, &mut send);
             return;
         }
         let mut rest = payload;
@@ -126,6 +159,11 @@ impl Sender {
         }
     }
 
+    /// Passes over a frame of so many bytes that is not sent.
+    pub fn skip_frame(&mut self, bytes: usize) {
+        self.skip(self.ticks(bytes));
+    }
+
     /// Passes over time in which nothing is sent: a late tick, a hold. What waits is dropped; the
     /// next packet is marked as the start of a stretch (RFC 3551 §4.1).
     pub fn skip(&mut self, samples: u32) {
@@ -134,19 +172,25 @@ impl Sender {
         self.marker = true;
     }
 
-    /// Begins a key (RFC 4733): `event` 0 to 15, lasting `duration_ms` from the next [`push`] on.
-    /// Whatever key is under way is cut.
+    /// Begins a key (RFC 4733): `event` 0 to 15, lasting `duration_ms` from the next [`push`] on,
+    /// at most what one event can say: 8 s, at the clock of Opus 1.3 s. Whatever key is under way
+    /// is cut.
     ///
     /// [`push`]: Self::push
     pub fn key(&mut self, event: u8, payload_type: u8, duration_ms: u16) {
         self.timestamp = self.timestamp();
         self.waiting = 0;
         self.marker = true;
-        let total = duration_ms.clamp(40, 8000).saturating_mul(8);
-        self.key = Some(Key { event: event & 0x0f, payload_type, elapsed: 0, total });
+        let total = duration_ms.clamp(40, 8000).saturating_mul(self.key_per_ms);
+        self.key = Some(Key { event: event & 0x0f, payload_type, elapsed: 0, total, passed: 0 });
     }
 
     fn flush(&mut self, send: &mut impl FnMut(&[u8])) {
+        let bytes = std::mem::take(&mut self.waiting);
+        self.send_packet(bytes, bytes as u32, send);
+    }
+
+    fn send_packet(&mut self, bytes: usize, ticks: u32, send: &mut impl FnMut(&[u8])) {
         let header = Header {
             marker: self.marker,
             payload_type: self.payload_type,
@@ -155,17 +199,20 @@ impl Sender {
             ssrc: self.ssrc,
         };
         self.packet[..HEADER_BYTES].copy_from_slice(&header.to_bytes());
-        send(&self.packet[..HEADER_BYTES + self.waiting]);
+        send(&self.packet[..HEADER_BYTES + bytes]);
         self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp = self.timestamp();
-        self.waiting = 0;
+        self.timestamp = self.timestamp.wrapping_add(ticks);
         self.marker = false;
     }
 
     /// All packets of an event carry its start as timestamp (RFC 4733 §2.5.1.2).
-    fn key_step(&mut self, samples: usize, send: &mut impl FnMut(&[u8])) {
+    fn key_step(&mut self, ticks: u32, send: &mut impl FnMut(&[u8])) {
         let Some(mut key) = self.key else { return };
-        let step = u16::try_from(samples).unwrap_or(u16::MAX);
+        key.passed = key.passed.wrapping_add(ticks);
+        // A frame is 20 ms; of the other codecs a tick is an eighth of a ms.
+        let eighths = self.frame_ticks.map_or(ticks, |_| 160);
+        let step = eighths.saturating_mul(u32::from(self.key_per_ms)) / 8;
+        let step = u16::try_from(step).unwrap_or(u16::MAX);
         key.elapsed = key.elapsed.saturating_add(step).min(key.total);
         let ended = key.elapsed == key.total;
         for _ in 0..if ended { END_COPIES } else { 1 } {
@@ -185,7 +232,7 @@ impl Sender {
             self.marker = false;
         }
         if ended {
-            self.skip(u32::from(key.total));
+            self.skip(key.passed);
         }
         self.key = (!ended).then_some(key);
     }
@@ -252,6 +299,34 @@ mod tests {
         assert_eq!(sender.timestamp().wrapping_sub(before), 480);
         assert_eq!(sent(&mut sender, 1), [(true, 8, 0, 0, 160)]);
         assert_eq!(sent(&mut sender, 1), [(false, 8, 0, 0, 160)]);
+    }
+
+    #[test]
+    fn a_frame_of_opus_is_a_packet_and_steps_by_its_clock() {
+        let mut sender = Sender::new(111, 60, 1);
+        sender.frames_of(Some(960));
+        let begin = sender.timestamp();
+        let mut sent = Vec::new();
+        for bytes in [40, 1, 77] {
+            sender.push(&[7; 80][..bytes], |packet| {
+                let it = Packet::parse(packet).unwrap();
+                sent.push((it.timestamp.wrapping_sub(begin), it.payload.len()));
+            });
+        }
+        sender.skip_frame(33);
+        assert_eq!(sent, [(0, 40), (960, 1), (1_920, 77)]);
+        assert_eq!(sender.timestamp().wrapping_sub(begin), 3_840);
+        // 60 ms of a key: three frames of the same clock.
+        sender.keys_at(48_000);
+        sender.key(5, 110, 60);
+        let mut last = [0; 4];
+        for _ in 0..3 {
+            sender.push(&[7; 40], |packet| {
+                last.copy_from_slice(Packet::parse(packet).unwrap().payload);
+            });
+        }
+        assert_eq!(last, [5, 0x80 | VOLUME, 0x0b, 0x40], "ended after 2880 ticks");
+        assert!(!sender.is_keying());
     }
 
     #[test]

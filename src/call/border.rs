@@ -103,6 +103,13 @@ pub enum LegEvent<'a> {
         /// RTP sequence number.
         sequence: u16,
     },
+    /// The sender is silent from here on, and its room sounds like this (RFC 3389).
+    Comfort {
+        /// RTP sequence number.
+        sequence: u16,
+        /// Level, and spectrum.
+        payload: &'a [u8],
+    },
     /// A key was pressed and let go.
     Digit {
         /// 0-9, *, #, A-D.
@@ -157,7 +164,7 @@ pub struct Network {
 pub struct MediaPacket<'a> {
     /// RTP sequence number.
     pub sequence: u16,
-    /// RTP timestamp, in samples.
+    /// RTP timestamp, in ticks of the codec's clock.
     pub timestamp: u32,
     /// RTP marker bit.
     pub marker: bool,

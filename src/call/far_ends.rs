@@ -23,6 +23,7 @@ impl Call {
             LegEvent::Packet(_) if !self.caller.sending => {}
             LegEvent::Packet(ref packet) => self.caller.insert(now, packet),
             LegEvent::Passed { sequence } => self.caller.pass(now, sequence),
+            LegEvent::Comfort { sequence, payload } => self.caller.comfort(now, sequence, payload),
             LegEvent::Digit { digit, duration_ms } => self.keyed(now, digit, duration_ms)?,
             LegEvent::Offered => self.offered(),
             LegEvent::Answered => self.answered(now)?,
@@ -51,6 +52,7 @@ impl Call {
             LegEvent::Packet(_) if !agent.sending => {}
             LegEvent::Packet(ref packet) => agent.insert(now, packet),
             LegEvent::Passed { sequence } => agent.pass(now, sequence),
+            LegEvent::Comfort { sequence, payload } => agent.comfort(now, sequence, payload),
             LegEvent::Renegotiated(codec) => agent.send_with(codec),
             LegEvent::Digit { digit, duration_ms } => {
                 self.note(now, What::Keyed { role: LegRole::Agent, digit, duration_ms });

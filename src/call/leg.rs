@@ -1,11 +1,15 @@
 //! One leg of a call, as the call sees it: its ears, its mouth, and its footing.
+//!
+//! What comes and what goes have each the rate of their codec, 8 or 16 kHz. Voice, recognizer and
+//! recording are 8 kHz; two legs of 16 kHz that are bridged hear each other at that.
 
 use std::time::Duration;
 
-use cordboard_audio::codec::Codec;
+use cordboard_audio::codec::{Codec, Encoder};
+use cordboard_audio::halfband::{Doubler, Halver};
 use cordboard_audio::jitter::Packet;
 use cordboard_audio::receive::Receiver;
-use cordboard_audio::{Frame, MediaTime, SampleRate};
+use cordboard_audio::{Frame, MediaTime, SampleRate, mix};
 
 use super::footing::Footing;
 use super::voice::Voice;
@@ -16,8 +20,12 @@ use crate::timeline::{LegRole, What};
 #[derive(Debug)]
 pub(super) struct Leg {
     role: LegRole,
-    codec: Codec,
+    encoder: Encoder,
     receiver: Receiver,
+    /// What came, to 8 kHz and to 16 kHz.
+    ears: (Halver, Doubler),
+    /// What is said, to 16 kHz.
+    mouth: Doubler,
     /// What the assistant says on it.
     pub(super) voice: Voice,
     /// Whether the far end has us on hold.
@@ -35,13 +43,24 @@ pub(super) struct Leg {
     sent: u64,
 }
 
+/// A tick's sound of a far end, at both rates.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// 8 kHz.
+    pub(super) narrow: Frame,
+    /// 16 kHz; silence where it was not asked for and did not come so.
+    pub(super) wide: Frame,
+}
+
 impl Leg {
     /// Makes a leg whose media begins at `now`.
     pub(super) fn new(role: LegRole, now: MediaTime) -> Self {
         Self {
             role,
-            codec: Codec::Pcmu,
+            encoder: Encoder::new(Codec::Pcmu),
             receiver: Receiver::new(Codec::Pcmu),
+            ears: (Halver::new(), Doubler::new()),
+            mouth: Doubler::new(),
             voice: Voice::new(SampleRate::NARROW),
             held: false,
             sending: false,
@@ -55,9 +74,13 @@ impl Leg {
         }
     }
 
-    /// Changes what is sent; what comes is told by each packet.
-    pub(super) const fn send_with(&mut self, codec: Codec) {
-        self.codec = codec;
+    /// Changes what is sent, and makes ready for what will most likely come; what comes is told by
+    /// each packet.
+    pub(super) fn send_with(&mut self, codec: Codec) {
+        if codec != self.encoder.codec() {
+            self.encoder = Encoder::new(codec);
+        }
+        self.receiver.prepare(codec);
     }
 
     /// Takes a packet.
@@ -87,31 +110,66 @@ impl Leg {
         self.receiver.pass(sequence);
     }
 
+    /// Takes a packet of comfort noise: the far end is silent, and there.
+    pub(super) fn comfort(&mut self, now: MediaTime, sequence: u16, payload: &[u8]) {
+        self.last_sound = now;
+        self.receiver.comfort(sequence, payload);
+    }
+
     /// Takes what the ends have reported. A far end that reports is there, though it be silent.
-    pub(super) const fn reported(&mut self, now: MediaTime, network: Network) {
+    pub(super) fn reported(&mut self, now: MediaTime, network: Network) {
         self.network = Some(network);
+        if let Some(percent) = network.remote_loss_percent {
+            self.encoder.set_expected_loss(percent);
+        }
         if network.from_far_end {
             self.fed(now);
         }
     }
 
-    /// The far end's sound of this tick.
+    /// The far end's sound of this tick. `wide` asks for 16 kHz beside the 8 kHz.
     ///
     /// # Real-time
     /// No allocation.
-    pub(super) fn listen(&mut self, now: MediaTime) -> Frame {
-        let mut frame = Frame::silence(now, SampleRate::NARROW);
-        self.receiver.pull_into(now, &mut frame);
-        frame
+    pub(super) fn listen(&mut self, now: MediaTime, wide: bool) -> Heard {
+        let mut own = Frame::silence(now, SampleRate::NARROW);
+        self.receiver.pull_into(now, &mut own);
+        let other = |rate| Frame::silence(now, rate);
+        if own.rate() == SampleRate::WIDE {
+            let mut narrow = other(SampleRate::NARROW);
+            self.ears.0.push_into(own.samples(), narrow.samples_mut());
+            return Heard { narrow, wide: own };
+        }
+        let mut raised = other(SampleRate::WIDE);
+        if wide {
+            self.ears.1.push_into(own.samples(), raised.samples_mut());
+        }
+        Heard { narrow: own, wide: raised }
     }
 
-    /// Encodes a tick's sound for the far end.
+    /// Whether what is sent is 16 kHz.
+    pub(super) fn speaks_wide(&self) -> bool {
+        self.encoder.codec().rate() == SampleRate::WIDE
+    }
+
+    /// Encodes a tick's sound for the far end: what is said on this leg, 8 kHz, and beside it what
+    /// came on another.
     ///
     /// # Real-time
     /// No allocation.
-    pub(super) fn encode(&mut self, frame: &Frame) -> EncodedFrame {
+    pub(super) fn encode(&mut self, said: &Frame, other: Option<&Heard>) -> EncodedFrame {
+        let mut frame = Frame::silence(said.at(), self.encoder.codec().rate());
+        if self.speaks_wide() {
+            self.mouth.push_into(said.samples(), frame.samples_mut());
+        } else {
+            frame.samples_mut().copy_from_slice(said.samples());
+        }
+        if let Some(other) = other {
+            let heard = if self.speaks_wide() { &other.wide } else { &other.narrow };
+            mix::add_into(frame.samples_mut(), heard.samples(), 1.0);
+        }
         let mut encoded = EncodedFrame { len: 0, payload: [0; 320] };
-        encoded.len = self.codec.encode_into(frame.samples(), &mut encoded.payload);
+        encoded.len = self.encoder.encode_into(frame.samples(), &mut encoded.payload);
         self.sent += 1;
         encoded
     }

@@ -2,6 +2,7 @@
 
 use cordboard_audio::{Frame, MediaTime, SampleRate, mix};
 
+use super::leg::{Heard, Leg};
 use super::{Call, CallError, LegCommand, Output, Phase, RecordedTick};
 use crate::conversation::Input;
 use crate::escalation::Input as Escalating;
@@ -27,8 +28,12 @@ impl Call {
     }
 
     fn move_sound(&mut self, now: MediaTime) {
-        let uplink = self.caller.listen(now);
-        let human = self.agent.as_mut().filter(|agent| agent.sending).map(|leg| leg.listen(now));
+        let wide = |leg: Option<&Leg>| leg.is_some_and(Leg::speaks_wide);
+        let heard = self.caller.listen(now, self.bridged && wide(self.agent.as_ref()));
+        let uplink = heard.narrow;
+        let for_caller = self.bridged && wide(Some(&self.caller));
+        let agent = self.agent.as_mut().filter(|agent| agent.sending);
+        let human = agent.map(|leg| leg.listen(now, for_caller));
         if self.phase == Phase::Talking {
             self.out.push_back(Output::Listen(uplink));
             self.hearing.hear(uplink, &mut self.out);
@@ -37,10 +42,7 @@ impl Call {
         if let Some(agent) = self.agent.as_mut().filter(|agent| agent.sending) {
             let mut frame = Frame::silence(now, SampleRate::NARROW);
             agent.voice.pull_into(now, &mut frame);
-            if self.bridged {
-                mix::add_into(frame.samples_mut(), uplink.samples(), 1.0);
-            }
-            let encoded = agent.encode(&frame);
+            let encoded = agent.encode(&frame, self.bridged.then_some(&heard));
             self.out.push_back(Output::Leg(LegRole::Agent, LegCommand::Send(encoded)));
         }
         if self.recording.is_some() {
@@ -48,16 +50,17 @@ impl Call {
         }
     }
 
-    /// What the caller is played in this tick.
-    fn play(&mut self, now: MediaTime, human: Option<&Frame>) -> Frame {
+    /// Plays the caller this tick's sound; gives it at 8 kHz.
+    fn play(&mut self, now: MediaTime, human: Option<&Heard>) -> Frame {
         let mut frame = Frame::silence(now, SampleRate::NARROW);
         self.caller.voice.pull_into(now, &mut frame);
-        if let (true, Some(human)) = (self.bridged, human) {
-            mix::add_into(frame.samples_mut(), human.samples(), 1.0);
-        }
+        let human = human.filter(|_| self.bridged);
         if self.caller.sending {
-            let encoded = self.caller.encode(&frame);
+            let encoded = self.caller.encode(&frame, human);
             self.out.push_back(Output::Leg(LegRole::Caller, LegCommand::Send(encoded)));
+        }
+        if let Some(human) = human {
+            mix::add_into(frame.samples_mut(), human.narrow.samples(), 1.0);
         }
         frame
     }

@@ -34,6 +34,8 @@ pub(crate) struct MediaSettings {
     pub(crate) advertised: IpAddr,
     /// The ports.
     pub(crate) ports: Ports,
+    /// What is spoken, the dearest first.
+    pub(crate) codecs: Vec<AudioCodec>,
     /// Whether it is secured.
     pub(crate) srtp: SrtpPolicy,
     /// Whether keys may stand in session descriptions: signalling is TLS, or nobody minds.
@@ -152,7 +154,7 @@ impl PhoneLeg {
         let path = Path::open(media)?;
         let local = SocketAddr::new(media.advertised, path.port());
         // RFC 8866 §5.2 wants digits that fit 63 bits.
-        let negotiation = Negotiation::new(local, seed >> 16);
+        let negotiation = Negotiation::new(local, seed >> 16).with_codecs(&media.codecs);
         Ok((path, negotiation.secured(media.srtp, media.keys_may_travel, rand::random())))
     }
 
@@ -253,14 +255,19 @@ impl PhoneLeg {
             }
         };
         let packet = Packet::parse(&buffer[..len]).ok()?;
-        Some(LegEvent::Packet(MediaPacket {
-            sequence: packet.sequence,
-            timestamp: packet.timestamp,
-            marker: packet.marker,
-            ssrc: packet.ssrc,
-            codec: static_codec(packet.payload_type)?,
-            payload: packet.payload,
-        }))
+        let (sequence, payload) = (packet.sequence, packet.payload);
+        Some(match self.kind_of(packet.payload_type)? {
+            Kind::Key => LegEvent::Passed { sequence },
+            Kind::Comfort => LegEvent::Comfort { sequence, payload },
+            Kind::Sound(codec) => LegEvent::Packet(MediaPacket {
+                sequence,
+                timestamp: packet.timestamp,
+                marker: packet.marker,
+                ssrc: packet.ssrc,
+                codec,
+                payload,
+            }),
+        })
     }
 
     fn judge(
@@ -269,17 +276,13 @@ impl PhoneLeg {
         datagram: &[u8],
         (from, authenticated): (SocketAddr, bool),
     ) -> Judged {
-        let (Ok(packet), Some((_, latch)), Some(agreed)) =
-            (Packet::parse(datagram), self.stream.as_mut(), self.agreed)
+        let packet = Packet::parse(datagram).ok();
+        let kind = packet.as_ref().and_then(|packet| self.kind_of(packet.payload_type));
+        let (Some(packet), Some(kind), Some((_, latch))) = (packet, kind, self.stream.as_mut())
         else {
             self.garbage += 1;
             return Judged::Nothing;
         };
-        let is_key = Some(packet.payload_type) == agreed.telephone_event_received;
-        if !is_key && static_codec(packet.payload_type).is_none() {
-            self.garbage += 1;
-            return Judged::Nothing;
-        }
         let verdict = if authenticated {
             latch.authenticated(from, packet.ssrc)
         } else {
@@ -291,12 +294,26 @@ impl PhoneLeg {
             Verdict::Accepted => {}
         }
         self.path.accepted(&packet);
-        if !is_key {
+        if !matches!(kind, Kind::Key) {
             return Judged::Sound;
         }
         let pressed = &mut self.pressed;
         self.keys.packet(elapsed, packet.timestamp, packet.payload, |it| *pressed = Some(it));
         Judged::Key { sequence: packet.sequence }
+    }
+
+    /// What a packet of this payload type is, as it was agreed on; what was not is garbage.
+    fn kind_of(&self, payload_type: u8) -> Option<Kind> {
+        let agreed = self.agreed.as_ref()?;
+        if Some(payload_type) == agreed.telephone_event_received {
+            return Some(Kind::Key);
+        }
+        if Some(payload_type) == agreed.comfort_noise {
+            return Some(Kind::Comfort);
+        }
+        let theirs = (payload_type == agreed.payload_type).then_some(agreed.codec);
+        let known = agreed.received.codec(payload_type).or(theirs);
+        known.map(codec).or_else(|| static_codec(payload_type)).map(Kind::Sound)
     }
 
     /// Does what the call wants of an existing leg.
@@ -327,7 +344,7 @@ impl PhoneLeg {
         let Some((sender, latch)) = self.stream.as_mut() else { return };
         let speaks = self.agreed.is_some_and(|agreed| agreed.direction.sends());
         let Some(to) = latch.destination().filter(|_| speaks) else {
-            sender.skip(u32::try_from(frame.len).unwrap_or(0));
+            sender.skip_frame(frame.len);
             return;
         };
         let path = &mut self.path;
@@ -450,25 +467,24 @@ impl PhoneLeg {
     }
 
     fn agree(&mut self, agreed: Negotiated) {
-        match self.stream.as_mut() {
-            Some((sender, latch)) => {
-                sender.renegotiate(agreed.payload_type, agreed.ptime_ms);
-                latch.resignal(agreed.remote);
-            }
-            None => {
-                let sender = Sender::new(agreed.payload_type, agreed.ptime_ms, self.seed);
-                let (ssrc, wall) = (sender.ssrc(), clock::wall_unix_ms());
-                self.path.report(ssrc, self.seed.rotate_left(32), wall, RTP_CLOCK_HZ);
-                self.stream = Some((sender, Latch::new(agreed.remote)));
-            }
-        }
-        self.path.agree(&agreed, self.negotiation.keys(), RTP_CLOCK_HZ);
+        let (seed, clock_hz) = (self.seed, agreed.codec.clock_hz());
+        let path = &mut self.path;
+        let (sender, latch) = self.stream.get_or_insert_with(|| {
+            let sender = Sender::new(agreed.payload_type, agreed.ptime_ms, seed);
+            path.report(sender.ssrc(), seed.rotate_left(32), clock::wall_unix_ms(), clock_hz);
+            (sender, Latch::new(agreed.remote))
+        });
+        sender.renegotiate(agreed.payload_type, agreed.ptime_ms);
+        sender.frames_of(agreed.codec.frame_ticks());
+        sender.keys_at(agreed.telephone_event_hz);
+        latch.resignal(agreed.remote);
+        self.keys.set_clock(agreed.telephone_event_hz);
+        self.path.agree(&agreed, self.negotiation.keys(), clock_hz);
         self.agreed = Some(agreed);
     }
 }
 
 /// RTP clock of the codecs spoken (RFC 3551 §6).
-const RTP_CLOCK_HZ: u32 = 8_000;
 
 /// A session description, which may hold keys: not shown.
 struct Unshown(String);
@@ -483,6 +499,14 @@ enum Judged {
     Nothing,
     Key { sequence: u16 },
     Sound,
+}
+
+/// What a payload type stands for.
+#[derive(Clone, Copy)]
+enum Kind {
+    Key,
+    Comfort,
+    Sound(Codec),
 }
 
 fn digit(digit: Digit) -> LegEvent<'static> {
@@ -500,6 +524,8 @@ fn codec(agreed: AudioCodec) -> Codec {
     match agreed {
         AudioCodec::Pcmu => Codec::Pcmu,
         AudioCodec::Pcma => Codec::Pcma,
+        AudioCodec::G722 => Codec::G722,
+        AudioCodec::Opus => Codec::Opus,
     }
 }
 

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordboard_audio::codec::Codec;
+use cordboard_audio::codec::{Codec, Encoder};
+use cordboard_audio::halfband::{Doubler, Halver};
 use cordboard_audio::jitter::Packet;
 use cordboard_audio::receive::Receiver;
 use cordboard_audio::{Frame, MediaTime, SampleRate};
@@ -12,6 +13,7 @@ use cordboard_sip::access::Access;
 use cordboard_sip::endpoint::{
     BindError, DialRequest, Endpoint, EndpointConfig, Incoming, LegSignal, T1,
 };
+use cordboard_sip::negotiation::AudioCodec;
 use cordboard_sip::ports::{Ports, PortsError};
 use cordboard_sip::srtp::SrtpPolicy;
 use tokio::sync::mpsc;
@@ -102,10 +104,18 @@ impl Phone {
             bind: address.ip(),
             advertised: address.ip(),
             ports,
+            codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
             srtp: SrtpPolicy::None,
             keys_may_travel: false,
         };
         Ok(Self { endpoint, incoming, media })
+    }
+
+    /// Speaks these codecs instead of PCMU and PCMA, and offers them in this order.
+    #[must_use]
+    pub fn with_codecs(mut self, codecs: &[AudioCodec]) -> Self {
+        self.media.codecs = codecs.to_vec();
+        self
     }
 
     /// Address of the phone, as an URI.
@@ -193,6 +203,9 @@ struct Talk {
     script: Script,
     director: Option<mpsc::UnboundedReceiver<Act>>,
     receiver: Receiver,
+    encoder: Encoder,
+    /// From and to the rate of a wide codec.
+    filters: (Halver, Doubler),
     saying: Option<(Arc<[f32]>, usize)>,
     keying: Vec<char>,
     key_in: u32,
@@ -208,6 +221,8 @@ impl Talk {
             script,
             director: None,
             receiver: Receiver::new(Codec::Pcmu),
+            encoder: Encoder::new(Codec::Pcmu),
+            filters: (Halver::new(), Doubler::new()),
             saying: None,
             keying: Vec::new(),
             key_in: 0,
@@ -298,13 +313,19 @@ impl Talk {
                     });
                 }
                 LegEvent::Passed { sequence } => self.receiver.pass(sequence),
+                LegEvent::Comfort { sequence, payload } => self.receiver.comfort(sequence, payload),
                 LegEvent::Digit { digit, .. } => self.played.keys.push(digit),
                 _ => {}
             }
         }
         let mut frame = Frame::silence(now, SampleRate::NARROW);
         self.receiver.pull_into(now, &mut frame);
-        frame
+        if frame.rate() == SampleRate::NARROW {
+            return frame;
+        }
+        let mut narrow = Frame::silence(now, SampleRate::NARROW);
+        self.filters.0.push_into(frame.samples(), narrow.samples_mut());
+        narrow
     }
 
     fn speak(&mut self, now: MediaTime) -> Frame {
@@ -320,8 +341,17 @@ impl Talk {
             }
         }
         let codec = self.leg.codec().unwrap_or(Codec::Pcmu);
+        if codec != self.encoder.codec() {
+            self.encoder = Encoder::new(codec);
+        }
+        let mut sent = Frame::silence(now, codec.rate());
+        if codec.rate() == SampleRate::WIDE {
+            self.filters.1.push_into(frame.samples(), sent.samples_mut());
+        } else {
+            sent = frame;
+        }
         let mut encoded = EncodedFrame { len: 0, payload: [0; 320] };
-        encoded.len = codec.encode_into(frame.samples(), &mut encoded.payload);
+        encoded.len = self.encoder.encode_into(sent.samples(), &mut encoded.payload);
         self.leg.command(&LegCommand::Send(encoded));
         frame
     }

@@ -203,7 +203,7 @@ fn leg_event(to: &mut Writer, event: &LegEvent<'_>) {
             to.number(u64::from(packet.timestamp));
             to.byte(u8::from(packet.marker));
             to.number(u64::from(packet.ssrc));
-            to.byte(packet.codec.payload_type());
+            to.byte(codec_tag(packet.codec));
             to.bytes(packet.payload);
         }
         LegEvent::Passed { sequence } => {
@@ -219,7 +219,7 @@ fn leg_event(to: &mut Writer, event: &LegEvent<'_>) {
         LegEvent::Resumed => to.byte(6),
         LegEvent::Renegotiated(codec) => {
             to.byte(7);
-            to.byte(codec.payload_type());
+            to.byte(codec_tag(*codec));
         }
         LegEvent::Garbage { total } => {
             to.byte(8);
@@ -237,6 +237,11 @@ fn leg_event(to: &mut Writer, event: &LegEvent<'_>) {
             to.byte(10);
             to.byte(u8::from(*sent));
             to.text(summary);
+        }
+        LegEvent::Comfort { sequence, payload } => {
+            to.byte(12);
+            to.number(u64::from(*sequence));
+            to.bytes(payload);
         }
     }
 }
@@ -266,14 +271,24 @@ fn take_leg_event<'a>(from: &mut Reader<'a>) -> Result<LegEvent<'a>, RecordError
         9 => LegEvent::Ended { cause: take_cause(from)? },
         10 => LegEvent::Signalled { sent: from.byte()? != 0, summary: from.text()?.to_owned() },
         11 => LegEvent::Network(take_network(from)?),
+        12 => LegEvent::Comfort { sequence: from.small()?, payload: from.bytes()? },
         tag => return Err(RecordError::Unknown { tag, place: "an event of a leg" }),
     })
 }
 
-fn codec(payload_type: u8) -> Result<Codec, RecordError> {
-    let known = [Codec::Pcmu, Codec::Pcma];
-    let found = known.into_iter().find(|codec| codec.payload_type() == payload_type);
-    found.ok_or(RecordError::Unknown { tag: payload_type, place: "a codec" })
+/// The static payload type; of Opus, which has none, the usual one.
+const fn codec_tag(codec: Codec) -> u8 {
+    match codec {
+        Codec::Pcmu => 0,
+        Codec::Pcma => 8,
+        Codec::G722 => 9,
+        Codec::Opus => 111,
+    }
+}
+
+fn codec(tag: u8) -> Result<Codec, RecordError> {
+    let found = Codec::ALL.into_iter().find(|codec| codec_tag(*codec) == tag);
+    found.ok_or(RecordError::Unknown { tag, place: "a codec" })
 }
 
 fn put_network(to: &mut Writer, network: &Network) {

@@ -23,8 +23,9 @@ use environment::Environment;
 pub use fault::SettingsFault;
 pub use reach::{PortRange, Token};
 pub use sections::{
-    AgentSettings, ApiSettings, BanSettings, LogFormat, LogSettings, ModelSettings, QueueSettings,
-    RouteSettings, ShutdownSettings, SipSettings, StoreSettings, TurnSettings, VadChoice,
+    AgentSettings, ApiSettings, BanSettings, LogFormat, LogSettings, MediaSettings, ModelSettings,
+    QueueSettings, RouteSettings, ShutdownSettings, SipSettings, StoreSettings, TurnSettings,
+    VadChoice,
 };
 pub use telemetry::TelemetrySettings;
 
@@ -34,6 +35,8 @@ pub use telemetry::TelemetrySettings;
 pub struct Settings {
     /// The telephone side.
     pub sip: SipSettings,
+    /// Sound on the wire.
+    pub media: MediaSettings,
     /// Which flow answers which address; the first that fits counts.
     #[serde(rename = "route")]
     pub routes: Vec<RouteSettings>,

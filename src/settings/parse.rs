@@ -5,6 +5,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use cordboard_sip::access::Destination;
+use cordboard_sip::negotiation::AudioCodec;
 use cordboard_sip::srtp::SrtpPolicy;
 use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected};
@@ -78,6 +79,25 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<IpNet>, D
         }
     }
     Ok(Vec::<Network>::deserialize(de)?.into_iter().map(|network| network.0).collect())
+}
+
+/// Reads the codecs that are spoken: one or more, each once.
+pub(super) fn codecs<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<AudioCodec>, D::Error> {
+    /// One of them, so that an error has its place in the list.
+    struct Named(AudioCodec);
+    impl<'de> Deserialize<'de> for Named {
+        fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+            let allowed = "\"opus\", \"g722\", \"pcmu\" or \"pcma\"";
+            let text = String::deserialize(de).map_err(|_| D::Error::custom(allowed))?;
+            AudioCodec::from_name(&text).map(Self).ok_or_else(|| D::Error::custom(allowed))
+        }
+    }
+    let codecs: Vec<_> = Vec::<Named>::deserialize(de)?.into_iter().map(|it| it.0).collect();
+    let again = |(place, codec): (usize, &AudioCodec)| codecs[..place].contains(codec);
+    if codecs.is_empty() || codecs.iter().enumerate().any(again) {
+        return Err(D::Error::custom("one or more codecs, each once"));
+    }
+    Ok(codecs)
 }
 
 /// Reads a name: a text that is not empty, without spaces or control characters in it.

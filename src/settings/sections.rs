@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use cordboard_sip::negotiation::AudioCodec;
 use cordboard_sip::srtp::SrtpPolicy;
 use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
@@ -115,6 +116,21 @@ impl Default for SipSettings {
             calls_max: 500,
             bans: BanSettings::default(),
         }
+    }
+}
+
+/// `[media]`: sound on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MediaSettings {
+    /// Codecs that are spoken, in the order in which they are offered.
+    #[serde(deserialize_with = "parse::codecs")]
+    pub codecs: Vec<AudioCodec>,
+}
+
+impl Default for MediaSettings {
+    fn default() -> Self {
+        Self { codecs: AudioCodec::ALL.to_vec() }
     }
 }
 

@@ -30,6 +30,7 @@ fn the_example_has_the_defaults_where_it_says_so() {
     let default = Settings::default();
     assert_eq!(example.models, default.models);
     assert_eq!(example.turn, default.turn);
+    assert_eq!(example.media, default.media);
     assert_eq!(example.store, default.store);
     assert_eq!(example.api, default.api);
     assert_eq!(example.shutdown, default.shutdown);
@@ -49,6 +50,7 @@ fn the_example_has_every_setting() {
         ("route", "to = \"*\"\nflow = \"f\""),
         ("agent", "name = \"a\"\nuri = \"sip:a\"\nqueues = []"),
         ("queue", "name = \"q\""),
+        ("media", ""),
         ("models", ""),
         ("turn", ""),
         ("store", ""),
@@ -117,6 +119,9 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
         ("[sip]\nmin_se_s = 0", "sip.min_se_s", "0", "from 90 to 86400"),
         ("[sip]\nhold_end_s = 5", "sip.hold_end_s", "5", "from 10 to 86400"),
         ("[sip]\ntrace = \"some\"", "sip.trace", "\"some\"", "bool"),
+        ("[media]\ncodecs = [\"g729\"]", "media.codecs.0", "\"g729\"", "\"opus\""),
+        ("[media]\ncodecs = [\"pcmu\", \"PCMU\"]", "media.codecs", "[\"pcmu\", \"PCMU\"]", "each once"),
+        ("[media]\ncodecs = []", "media.codecs", "[]", "one or more"),
         ("[turn]\nspeech_on = 1.5", "turn.speech_on", "1.5", "from 0 to 1"),
         ("[turn]\nspeech_off = 0.9", "turn.speech_off", "0.9", "at most turn.speech_on"),
         ("[models]\nvad = \"best\"", "models.vad", "\"best\"", "\"silero\""),

@@ -512,6 +512,7 @@ fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSetti
         bind,
         advertised,
         ports: Ports::new(range, rand::random())?,
+        codecs: settings.media.codecs.clone(),
         srtp: sip.srtp,
         keys_may_travel: sip.srtp_without_tls,
     })

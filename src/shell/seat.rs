@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use cordboard_audio::codec::Codec;
+use cordboard_audio::codec::Encoder;
+use cordboard_audio::halfband::Doubler;
 use cordboard_audio::vad::SpeechMeter;
-use cordboard_audio::{MediaTime, SampleRate};
+use cordboard_audio::{FRAME_SAMPLES_MAX, MediaTime, SampleRate};
 use cordboard_models::speech::{EndOfTurn, Speech, SpeechRequest, TurnSoFar};
 use cordboard_sip::endpoint::LegSignal;
 
@@ -66,7 +67,9 @@ pub(super) struct Seat {
 /// What is said where the call itself cannot speak any more.
 struct Apology {
     speech: Speech,
-    codec: Codec,
+    encoder: Encoder,
+    /// To the rate of a wide codec.
+    doubler: Doubler,
     said: usize,
 }
 
@@ -407,7 +410,8 @@ impl Seat {
         let codec = self.caller.as_ref().and_then(|line| line.leg.codec());
         match (services.prompts.find(&request), codec) {
             (Some(speech), Some(codec)) => {
-                self.apology = Some(Apology { speech, codec, said: 0 });
+                let (encoder, doubler) = (Encoder::new(codec), Doubler::new());
+                self.apology = Some(Apology { speech, encoder, doubler, said: 0 });
             }
             _ => self.leave_now(),
         }
@@ -425,8 +429,17 @@ impl Seat {
             self.leave_now();
             return;
         }
+        // The last frame is filled up with silence: Opus encodes whole ones alone.
+        let mut frame = [0.0; FRAME_SAMPLES_MAX];
+        let rate = apology.encoder.codec().rate();
+        if rate == SampleRate::WIDE {
+            apology.doubler.push_into(part, &mut frame);
+        } else {
+            frame[..part.len()].copy_from_slice(part);
+        }
         let mut encoded = EncodedFrame { len: 0, payload: [0; 320] };
-        encoded.len = apology.codec.encode_into(part, &mut encoded.payload);
+        let frame = &frame[..rate.frame_samples()];
+        encoded.len = apology.encoder.encode_into(frame, &mut encoded.payload);
         apology.said += part.len();
         line.leg.command(&LegCommand::Send(encoded));
     }

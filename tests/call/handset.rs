@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cordboard::call::{EncodedFrame, MediaPacket};
 use cordboard_audio::codec::Codec;
+use cordboard_audio::codec::g711::{decode_ulaw_into, encode_ulaw_into};
 use cordboard_audio::level::rms;
 use cordboard_audio::{FRAME_MS, MediaTime};
 
@@ -123,7 +124,7 @@ impl Handset {
             false => (0..160).map(|_| self.recorded.pop_front().unwrap_or(0.0)).collect(),
         };
         let mut payload = [0; 160];
-        Codec::Pcmu.encode_into(&samples, &mut payload);
+        encode_ulaw_into(&samples, &mut payload);
         Some(payload)
     }
 
@@ -145,7 +146,7 @@ impl Handset {
         tick.packets += 1;
         tick.sound = vec![0.0; 160];
         assert_eq!(frame.len, 160, "20 ms of G.711");
-        Codec::Pcmu.decode_into(&frame.payload[..frame.len], &mut tick.sound);
+        decode_ulaw_into(&frame.payload[..frame.len], &mut tick.sound);
     }
 
     /// The ticks from a time on, up to another.

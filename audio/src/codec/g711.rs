@@ -6,7 +6,7 @@
 use audio_codec_algorithms::{decode_alaw, decode_ulaw, encode_alaw, encode_ulaw};
 
 /// Full scale of 16-bit sound.
-const FULL_SCALE: f32 = 32_768.0;
+pub(super) const FULL_SCALE: f32 = 32_768.0;
 
 /// Decodes μ-law; returns the samples written.
 pub fn decode_ulaw_into(payload: &[u8], out: &mut [f32]) -> usize {

@@ -1,10 +1,17 @@
 //! Codecs: payload bytes of RTP to samples and back.
 //!
-//! Static payload types and names are those of RFC 3551 §6. A [`Codec`] says which one, a
-//! [`Decoder`] or [`Encoder`] is one leg's own: codecs with memory (G.722, Opus) keep it there.
-//! Absent: those two, and comfort noise (RFC 3389), which is no codec and is passed over.
+//! Names and static payload types are those of RFC 3551 §6, Opus is RFC 7587's. A [`Codec`] says
+//! which one; a [`Decoder`] or [`Encoder`] is one leg's own and keeps what the codec remembers.
+//! G.711 alone remembers nothing, and [`g711`] may be used as it is. Absent: comfort noise, which
+//! is no codec (see [`crate::comfort`]).
 
 pub mod g711;
+mod g722;
+mod opus;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use opus::STEP_SAMPLES as OPUS_STEP_SAMPLES;
 
 use crate::SampleRate;
 
@@ -14,10 +21,8 @@ use crate::SampleRate;
 /// ```
 /// use cordboard_audio::Codec;
 ///
-/// let mut samples = [0.0; 160];
-/// let decoded = Codec::Pcmu.decode_into(&[0xff; 160], &mut samples);
-/// assert_eq!(decoded, 160);
-/// assert_eq!(samples, [0.0; 160]);
+/// assert_eq!(Codec::from_name("opus"), Some(Codec::Opus));
+/// assert_eq!((Codec::Opus.clock_hz(), Codec::Opus.rate().hz()), (48_000, 16_000));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Codec {
@@ -25,13 +30,20 @@ pub enum Codec {
     Pcmu,
     /// G.711 A-law, 8 kHz.
     Pcma,
+    /// G.722 at 64 kbit/s, 16 kHz.
+    G722,
+    /// Opus, mono, 16 kHz here.
+    Opus,
 }
 
 impl Codec {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::Pcmu, Self::Pcma, Self::G722, Self::Opus];
+
     /// The codec with this encoding name, whatever its case (RFC 4855 §3: names ignore case).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Pcmu, Self::Pcma].into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|codec| codec.name().eq_ignore_ascii_case(name))
     }
 
     /// Encoding name, as an `a=rtpmap` line writes it.
@@ -40,90 +52,130 @@ impl Codec {
         match self {
             Self::Pcmu => "PCMU",
             Self::Pcma => "PCMA",
+            Self::G722 => "G722",
+            Self::Opus => "opus",
         }
     }
 
-    /// Static RTP payload type (RFC 3551 table 4).
-    #[must_use]
-    pub const fn payload_type(self) -> u8 {
-        match self {
-            Self::Pcmu => 0,
-            Self::Pcma => 8,
-        }
-    }
-
-    /// Rate of the decoded samples.
+    /// Rate of the decoded samples, and of those that are encoded.
     #[must_use]
     pub const fn rate(self) -> SampleRate {
         match self {
             Self::Pcmu | Self::Pcma => SampleRate::NARROW,
+            Self::G722 | Self::Opus => SampleRate::WIDE,
         }
     }
 
-    /// Rate of the RTP timestamp, Hz.
+    /// Rate of the RTP timestamp, Hz: G.722's is not that of its samples (RFC 3551 §4.5.2), nor is
+    /// that of Opus (RFC 7587 §4.1).
     #[must_use]
     pub const fn clock_hz(self) -> u32 {
         match self {
-            Self::Pcmu | Self::Pcma => 8_000,
+            Self::Pcmu | Self::Pcma | Self::G722 => 8_000,
+            Self::Opus => 48_000,
         }
     }
 
-    /// Samples that a payload of so many bytes decodes to.
+    /// Ticks of the RTP clock that a payload lasts; 0 where it is none of this codec.
     #[must_use]
-    pub const fn samples_of(self, payload_bytes: usize) -> usize {
+    pub fn ticks_of(self, payload: &[u8]) -> usize {
         match self {
-            Self::Pcmu | Self::Pcma => payload_bytes,
+            Self::Pcmu | Self::Pcma | Self::G722 => payload.len(),
+            Self::Opus => opus::samples_of(payload) * opus::TICKS_PER_SAMPLE,
         }
     }
 
-    /// The byte whose repetition is digital silence.
+    /// Samples that last so many ticks.
     #[must_use]
-    pub const fn silence_byte(self) -> u8 {
+    pub const fn samples_in(self, ticks: usize) -> usize {
+        ticks * self.rate().hz() as usize / self.clock_hz() as usize
+    }
+
+    /// Ticks that so many samples last.
+    #[must_use]
+    pub const fn ticks_in(self, samples: usize) -> usize {
+        samples * self.clock_hz() as usize / self.rate().hz() as usize
+    }
+
+    /// Longest payload that is believed, bytes: 60 ms, of Opus the longest frame (RFC 6716 §3.2.1).
+    #[must_use]
+    pub const fn payload_bytes_max(self) -> usize {
         match self {
-            Self::Pcmu => 0xff,
-            Self::Pcma => 0xd5,
+            Self::Pcmu | Self::Pcma | Self::G722 => 480,
+            Self::Opus => 1_275,
         }
     }
 
-    /// Decodes as much of the payload as `out` takes; returns the samples written.
-    ///
-    /// # Real-time
-    /// No allocation, O(n).
-    pub fn decode_into(&self, payload: &[u8], out: &mut [f32]) -> usize {
-        match self {
-            Self::Pcmu => g711::decode_ulaw_into(payload, out),
-            Self::Pcma => g711::decode_alaw_into(payload, out),
-        }
-    }
-
-    /// Encodes as many of the samples as `out` takes; returns the bytes written.
-    ///
-    /// # Real-time
-    /// No allocation, O(n).
-    pub fn encode_into(&self, samples: &[f32], out: &mut [u8]) -> usize {
-        match self {
-            Self::Pcmu => g711::encode_ulaw_into(samples, out),
-            Self::Pcma => g711::encode_alaw_into(samples, out),
-        }
+    /// Whether this payload says that the sender is silent from here on, so that what does not
+    /// come is not lost (Opus's DTX).
+    #[must_use]
+    pub const fn is_silent(self, payload: &[u8]) -> bool {
+        matches!(self, Self::Opus) && opus::is_silent(payload)
     }
 }
 
 /// One leg's decoder.
-#[derive(Clone, Debug)]
+///
+/// # Real-time
+/// Allocates when made, never after.
+#[derive(Debug)]
 pub struct Decoder {
     codec: Codec,
+    memory: DecoderMemory,
+}
+
+#[derive(Debug)]
+enum DecoderMemory {
+    None,
+    G722(Box<g722::Decoding>),
+    Opus(opus::Decoding),
 }
 
 impl Decoder {
     /// Makes a decoder that has heard nothing yet.
     #[must_use]
-    pub const fn new(codec: Codec) -> Self {
-        Self { codec }
+    pub fn new(codec: Codec) -> Self {
+        let memory = match codec {
+            Codec::Pcmu | Codec::Pcma => DecoderMemory::None,
+            Codec::G722 => DecoderMemory::G722(Box::new(g722::Decoding::new())),
+            Codec::Opus => DecoderMemory::Opus(opus::Decoding::new()),
+        };
+        Self { codec, memory }
     }
 
     /// Decodes the payload that follows the one before; returns the samples written.
     pub fn decode_into(&mut self, payload: &[u8], out: &mut [f32]) -> usize {
-        self.codec.decode_into(payload, out)
+        match (&mut self.memory, self.codec) {
+            (DecoderMemory::G722(memory), _) => memory.decode_into(payload, out),
+            (DecoderMemory::Opus(memory), _) => memory.decode_into(payload, out),
+            (DecoderMemory::None, Codec::Pcma) => g711::decode_alaw_into(payload, out),
+            (DecoderMemory::None, _) => g711::decode_ulaw_into(payload, out),
+        }
+    }
+
+    /// Whether the codec makes up itself what is lost; else a [`crate::Concealer`] does.
+    #[must_use]
+    pub const fn conceals(&self) -> bool {
+        matches!(self.memory, DecoderMemory::Opus(_))
+    }
+
+    /// Makes up what is lost, of the packet after it where that is there (in-band FEC), or of
+    /// what was before. `out` is a whole number of 2.5 ms. Returns the samples written; 0 where
+    /// the codec does not conceal.
+    pub fn conceal_into(&mut self, successor: Option<&[u8]>, out: &mut [f32]) -> usize {
+        match &mut self.memory {
+            DecoderMemory::Opus(memory) => memory.conceal_into(successor, out),
+            DecoderMemory::None | DecoderMemory::G722(_) => 0,
+        }
+    }
+
+    /// Forgets what it has heard.
+    pub fn reset(&mut self) {
+        match &mut self.memory {
+            DecoderMemory::None => {}
+            DecoderMemory::G722(memory) => **memory = g722::Decoding::new(),
+            DecoderMemory::Opus(memory) => memory.reset(),
+        }
     }
 
     /// Which codec it decodes.
@@ -135,6 +187,9 @@ impl Decoder {
 
 /// One leg's encoder.
 ///
+/// # Real-time
+/// Allocates when made, never after.
+///
 /// # Examples
 /// ```
 /// use cordboard_audio::{Codec, Decoder, Encoder};
@@ -144,69 +199,53 @@ impl Decoder {
 /// assert_eq!(Decoder::new(Codec::Pcmu).decode_into(&payload, &mut samples), 160);
 /// assert_eq!(samples, [0.0; 160]);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Encoder {
     codec: Codec,
+    memory: EncoderMemory,
+}
+
+#[derive(Debug)]
+enum EncoderMemory {
+    None,
+    G722(Box<g722::Encoding>),
+    Opus(opus::Encoding),
 }
 
 impl Encoder {
     /// Makes an encoder that has said nothing yet.
     #[must_use]
-    pub const fn new(codec: Codec) -> Self {
-        Self { codec }
+    pub fn new(codec: Codec) -> Self {
+        let memory = match codec {
+            Codec::Pcmu | Codec::Pcma => EncoderMemory::None,
+            Codec::G722 => EncoderMemory::G722(Box::new(g722::Encoding::new())),
+            Codec::Opus => EncoderMemory::Opus(opus::Encoding::new()),
+        };
+        Self { codec, memory }
     }
 
-    /// Encodes the samples that follow those before; returns the bytes written.
+    /// Encodes the samples that follow those before, of Opus one frame of 20 ms; returns the bytes
+    /// written.
     pub fn encode_into(&mut self, samples: &[f32], out: &mut [u8]) -> usize {
-        self.codec.encode_into(samples, out)
+        match (&mut self.memory, self.codec) {
+            (EncoderMemory::G722(memory), _) => memory.encode_into(samples, out),
+            (EncoderMemory::Opus(memory), _) => memory.encode_into(samples, out),
+            (EncoderMemory::None, Codec::Pcma) => g711::encode_alaw_into(samples, out),
+            (EncoderMemory::None, _) => g711::encode_ulaw_into(samples, out),
+        }
+    }
+
+    /// Says how many of the packets the far end loses, percent, as RTCP reports it: the more, the
+    /// more of each frame is repeated in the next. Of use to Opus alone.
+    pub fn set_expected_loss(&mut self, percent: u8) {
+        if let EncoderMemory::Opus(memory) = &mut self.memory {
+            memory.set_expected_loss(percent);
+        }
     }
 
     /// Which codec it encodes.
     #[must_use]
     pub const fn codec(&self) -> Codec {
         self.codec
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_found_whatever_their_case() {
-        assert_eq!(Codec::from_name("pcmu"), Some(Codec::Pcmu));
-        assert_eq!(Codec::from_name("PCMA"), Some(Codec::Pcma));
-        assert_eq!(Codec::from_name("opus"), None);
-    }
-
-    #[test]
-    fn the_silence_byte_is_the_quietest() {
-        for codec in [Codec::Pcmu, Codec::Pcma] {
-            let mut out = [1.0];
-            codec.decode_into(&[codec.silence_byte()], &mut out);
-            assert!(out[0].abs() <= 8.0 / 32_768.0, "{codec:?}");
-        }
-    }
-
-    #[test]
-    fn a_short_output_takes_what_fits() {
-        let mut samples = [0.0; 3];
-        assert_eq!(Codec::Pcma.decode_into(&[0; 10], &mut samples), 3);
-        let mut bytes = [0; 10];
-        assert_eq!(Codec::Pcmu.encode_into(&samples, &mut bytes), 3);
-    }
-
-    #[test]
-    fn decoder_and_encoder_are_their_codec() {
-        let samples: Vec<f32> = (0..160).map(|n| (n as f32 * 0.1).sin() * 0.5).collect();
-        for codec in [Codec::Pcmu, Codec::Pcma] {
-            let mut payload = [0; 160];
-            let mut back = [0.0; 160];
-            assert_eq!(Encoder::new(codec).encode_into(&samples, &mut payload), 160);
-            assert_eq!(Decoder::new(codec).decode_into(&payload, &mut back), 160);
-            let error: f32 = samples.iter().zip(&back).map(|(a, b)| (a - b).powi(2)).sum();
-            let power: f32 = samples.iter().map(|a| a * a).sum();
-            assert!(10.0 * (power / error).log10() > 34.0, "{codec:?} is too noisy");
-        }
     }
 }

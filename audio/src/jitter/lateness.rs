@@ -1,26 +1,35 @@
 //! How late packets come, and how long the buffer must therefore wait.
 //!
-//! Two measures: the interarrival jitter of RFC 3550 §6.4.1, which RTCP reports, and a
-//! forgetting histogram of lateness against the fastest packet of the last 5 to 10 s, whose upper
-//! percentile is the target delay. All times are ticks of the RTP clock. Absent: any clock of its
-//! own; arrivals are arguments.
+//! Two measures: the interarrival jitter of RFC 3550 §6.4.1, which RTCP reports, and the lateness
+//! of the packets of the last 8 s against the fastest of the last 5 to 10 s, whose upper percentile
+//! is the target delay. A few packets that are far later than the rest are let go: the target stays
+//! within twice the 95th percentile, or 80 ms. Times are ticks of the RTP clock. Absent: any clock
+//! of its own; arrivals are arguments.
 
 /// Width of a bin of the histogram, ms.
 const BIN_MS: i64 = 5;
-/// Bins: [0, 5) ms to [195, 200) ms, and one for all that is later.
-const BINS: usize = 41;
-/// What is kept of the histogram at each packet: at 20 ms a packet it remembers some 4 s.
-const KEPT: f32 = 0.995;
-/// Share of the packets that shall come before their time.
-const ON_TIME: f32 = 0.97;
+/// Bins: [0, 5) ms to [695, 700) ms, and one for all that is later.
+const BINS: usize = 141;
+/// Packets remembered at most: 8 s of 20 ms.
+const PACKETS: usize = 400;
+/// How long a packet is remembered, ms.
+const REMEMBERED_MS: i64 = 8_000;
+/// Of so many packets one may come too late.
+const LATE_ONE_IN: u32 = 150;
+/// And of so many one is later than what is common, which bounds the target.
+const COMMON_ONE_IN: u32 = 20;
 /// Added to the percentile: a bin, for what lies between two arrivals at its edge.
 const MARGIN_MS: i64 = BIN_MS;
 /// Least target: one tick of the player.
 const TARGET_MIN_MS: i64 = 20;
+/// What a target may be whatever is common.
+const TARGET_FREE_MS: i64 = 80;
 /// Most the target becomes; beyond it packets are lost rather than waited for.
-pub(super) const TARGET_MAX_MS: i64 = 200;
+pub(super) const TARGET_MAX_MS: i64 = 700;
 /// Lateness believed in before anything is known; makes a first target of 40 ms.
 const FIRST_LATENESS_MS: i64 = 30;
+/// For so many packets that belief stays.
+const FIRST_PACKETS: u32 = 50;
 /// Half of the window in which the fastest packet is looked for, ms.
 const WINDOW_MS: i64 = 5_000;
 
@@ -32,7 +41,7 @@ pub(super) struct Lateness {
     jitter: f64,
     /// Transit times: of the last packet, and the least of this half window and of the one before.
     transits: Option<Transits>,
-    bins: [f32; BINS],
+    recent: Recent,
     target: i64,
 }
 
@@ -44,13 +53,59 @@ struct Transits {
     window_began: i64,
 }
 
+/// The lateness of the packets of late: a ring of what each was, and how many are in each bin.
+#[derive(Clone, Debug)]
+struct Recent {
+    /// Arrival, ms, and bin; the oldest first, from `oldest` on.
+    ring: Box<[(i64, u8)]>,
+    oldest: usize,
+    len: usize,
+    bins: [u16; BINS],
+    /// Packets seen in all, as far as it matters.
+    seen: u32,
+}
+
+impl Recent {
+    fn new() -> Self {
+        let ring = vec![(0, 0); PACKETS].into_boxed_slice();
+        Self { ring, oldest: 0, len: 0, bins: [0; BINS], seen: 0 }
+    }
+
+    fn push(&mut self, arrived_ms: i64, bin: usize) {
+        while self.len == PACKETS || self.len > 0 && self.is_old(arrived_ms) {
+            let (_, bin) = self.ring[self.oldest];
+            self.bins[usize::from(bin)] -= 1;
+            self.oldest = (self.oldest + 1) % PACKETS;
+            self.len -= 1;
+        }
+        self.ring[(self.oldest + self.len) % PACKETS] = (arrived_ms, bin as u8);
+        self.len += 1;
+        self.bins[bin] += 1;
+        self.seen = self.seen.saturating_add(1);
+    }
+
+    fn is_old(&self, arrived_ms: i64) -> bool {
+        arrived_ms - self.ring[self.oldest].0 > REMEMBERED_MS
+    }
+
+    /// End of the bin, ms, beyond which lies at most one of so many packets.
+    fn beyond_one_in(&self, share: u32) -> i64 {
+        let allowed = self.len as u32 / share;
+        let mut later = 0;
+        let last = self.bins.iter().rposition(|count| {
+            later += u32::from(*count);
+            later > allowed
+        });
+        (last.unwrap_or(0) as i64 + 1) * BIN_MS
+    }
+}
+
 impl Lateness {
     pub(super) fn new(clock_hz: u32) -> Self {
         let ticks_per_ms = i64::from(clock_hz / 1_000);
-        let mut bins = [0.0; BINS];
-        bins[(FIRST_LATENESS_MS / BIN_MS) as usize] = 1.0;
-        let mut fresh = Self { ticks_per_ms, jitter: 0.0, transits: None, bins, target: 0 };
-        fresh.target = fresh.percentile();
+        let recent = Recent::new();
+        let mut fresh = Self { ticks_per_ms, jitter: 0.0, transits: None, recent, target: 0 };
+        fresh.target = fresh.aim();
         fresh
     }
 
@@ -76,11 +131,8 @@ impl Lateness {
 
         let late = transit - transits.least.min(transits.least_before);
         let bin = (late / (BIN_MS * self.ticks_per_ms)).clamp(0, BINS as i64 - 1) as usize;
-        for weight in &mut self.bins {
-            *weight *= KEPT;
-        }
-        self.bins[bin] += 1.0 - KEPT;
-        self.target = self.percentile();
+        self.recent.push(arrived / self.ticks_per_ms, bin);
+        self.target = self.aim();
     }
 
     /// Forgets the stream's clock, not how late its packets used to come.
@@ -105,14 +157,12 @@ impl Lateness {
         self.jitter
     }
 
-    fn percentile(&self) -> i64 {
-        let mut seen = 0.0;
-        let bin = self.bins.iter().position(|weight| {
-            seen += weight;
-            seen >= ON_TIME
-        });
-        let edge_ms = bin.map_or(TARGET_MAX_MS, |bin| (bin as i64 + 1) * BIN_MS);
-        (edge_ms + MARGIN_MS).clamp(TARGET_MIN_MS, TARGET_MAX_MS) * self.ticks_per_ms
+    fn aim(&self) -> i64 {
+        let first = if self.recent.seen < FIRST_PACKETS { FIRST_LATENESS_MS + BIN_MS } else { 0 };
+        let rare = self.recent.beyond_one_in(LATE_ONE_IN).max(first);
+        let common = self.recent.beyond_one_in(COMMON_ONE_IN);
+        let most = (2 * common).clamp(TARGET_FREE_MS, TARGET_MAX_MS);
+        (rare + MARGIN_MS).clamp(TARGET_MIN_MS, most) * self.ticks_per_ms
     }
 }
 
@@ -137,11 +187,13 @@ mod tests {
     fn the_target_follows_the_network() {
         // (name, lateness of packet n in ms, least and most target in ms)
         type Row = (&'static str, fn(i64) -> i64, i64, i64);
-        let table: [Row; 4] = [
+        let table: [Row; 6] = [
             ("steady", |_| 0, 20, 20),
             ("up to 60 ms", |n| (n * 37) % 61, 60, 70),
             ("one in 200 late", |n| if n % 200 == 0 { 150 } else { 0 }, 20, 20),
-            ("far beyond the most", |n| (n * 397) % 900, 200, 200),
+            ("one in 40 late", |n| if n % 40 == 0 { 300 } else { 0 }, 80, 80),
+            ("one in ten late", |n| if n % 10 == 0 { 300 } else { 0 }, 305, 310),
+            ("far beyond the most", |n| (n * 397) % 900, 700, 700),
         ];
         for (name, late_ms, least, most) in table {
             let target_ms = after(1_500, late_ms).target() / 8;
@@ -161,5 +213,13 @@ mod tests {
         let lateness = after(1_500, |n| if n < 300 { 0 } else { 100 });
         assert_eq!(lateness.target() / 8, 20);
         assert_eq!(lateness.due(0), (100 + 20) * 8);
+    }
+
+    #[test]
+    fn what_was_late_is_forgotten_after_eight_seconds() {
+        let target_ms = |packets| after(packets, |n| (n < 500) as i64 * (n % 7) * 40).target() / 8;
+        assert!(target_ms(500) >= 240);
+        assert!(target_ms(700) >= 200);
+        assert_eq!(target_ms(901), 20);
     }
 }

@@ -19,6 +19,9 @@
 //! dry the play-out position stands still, so that late speech is played late and not lost; what
 //! the wait added is taken back in pauses, see [`JitterBuffer::slack`].
 //!
+//! A sender that falls silent says so by comfort noise ([`JitterBuffer::pass`]) or by a packet of
+//! Opus's DTX: the buffer rests then, and what does not come is not lost.
+//!
 //! Absent: decoding, SSRC (a new one is a [`JitterBuffer::reset`]), and any clock.
 
 mod lateness;
@@ -36,8 +39,6 @@ use crate::{Codec, MediaTime};
 
 /// Packets held at most; the oldest is discarded for one more.
 pub const SLOTS: usize = 64;
-/// Bytes of a payload at most: 60 ms of G.711. A longer packet is refused.
-pub const PACKET_BYTES_MAX: usize = 480;
 /// Sound held at most, ms: the longest target and one packet of 60 ms. Beyond it the oldest is
 /// discarded.
 const DEPTH_MAX_MS: i64 = TARGET_MAX_MS + 60;
@@ -77,15 +78,19 @@ pub enum Inserted {
 pub enum Popped<'a> {
     /// The next packet.
     Packet {
+        /// RTP sequence number.
+        sequence: u16,
         /// RTP timestamp, extended over wraps.
         timestamp: i64,
         /// The encoded sound.
         payload: &'a [u8],
     },
-    /// A hole before the next packet: so many samples are to be made up, then pop again.
+    /// A hole before the next packet: so many ticks are to be made up, then pop again.
     Lost {
         /// Length of it, in ticks of the RTP clock; not 0.
         ticks: usize,
+        /// The packet after it, where the hole ends with this stretch: it may repeat what is lost.
+        successor: Option<&'a [u8]>,
     },
     /// The network is late: make up what is missing of this frame, pop again at the next tick.
     Dry,
@@ -129,7 +134,8 @@ pub struct JitterCounters {
 /// let payload = &[0xff; 160];
 /// buffer.insert(Packet { sequence: 7, timestamp: 160, marker: true, payload, arrived });
 /// assert_eq!(buffer.pop(MediaTime::from_millis(20)), Popped::Resting);
-/// assert_eq!(buffer.pop(MediaTime::from_millis(60)), Popped::Packet { timestamp: 160, payload });
+/// let next = Popped::Packet { sequence: 7, timestamp: 160, payload };
+/// assert_eq!(buffer.pop(MediaTime::from_millis(60)), next);
 /// assert_eq!(buffer.counters().played, 1);
 /// ```
 #[derive(Clone, Debug)]
@@ -149,7 +155,7 @@ impl JitterBuffer {
     pub fn new(codec: Codec) -> Self {
         Self {
             codec,
-            slots: Slots::new(),
+            slots: Slots::new(codec.payload_bytes_max()),
             lateness: Lateness::new(codec.clock_hz()),
             stream: None,
             suspect: None,
@@ -179,7 +185,7 @@ impl JitterBuffer {
             return;
         }
         self.make_room(sequence);
-        let entry = Entry { content: Content::Other, sequence, timestamp: 0, len: 0 };
+        let entry = Entry { content: Content::Other, sequence, timestamp: 0, len: 0, ticks: 0 };
         self.slots.put(entry, &[]);
         if let Some(stream) = &mut self.stream {
             stream.highest = stream.highest.max(sequence);
@@ -204,7 +210,8 @@ impl JitterBuffer {
                 }
             };
         };
-        let due = ticks(now, self.codec) >= self.lateness.due(head.timestamp);
+        let present = ticks(now, self.codec);
+        let due = present >= self.lateness.due(head.timestamp);
         match stream.phase {
             Phase::Fresh | Phase::Resting if !due => return Popped::Resting,
             Phase::Dry if !due => return Popped::Dry,
@@ -213,10 +220,16 @@ impl JitterBuffer {
                 let hole = head.timestamp - play;
                 let ours = absent(&self.slots, stream.next, head.sequence) * ticks_each - made_up;
                 if hole > 0 && ours > 0 {
-                    let made = hole.min(ours).min(ticks_of_ms(20, self.codec));
+                    if present < self.lateness.due(play) {
+                        // Played sooner than is aimed at: what is missing may still come.
+                        return Popped::Dry;
+                    }
+                    let longest = ticks_of_ms(20, self.codec).max(ticks_each);
+                    let made = hole.min(ours).min(longest);
                     stream.phase =
                         Phase::Playing { play: play + made, made_up: made_up + made, ticks_each };
-                    return Popped::Lost { ticks: made as usize };
+                    let successor = (made == hole).then(|| self.slots.payload(&head));
+                    return Popped::Lost { ticks: made as usize, successor };
                 }
                 if hole > 0 && !due {
                     stream.phase = Phase::Resting;
@@ -234,6 +247,14 @@ impl JitterBuffer {
         self.stream = None;
         self.suspect = None;
         self.lateness.rebase();
+    }
+
+    /// Begins anew for packets of this codec; counters stay.
+    pub fn set_codec(&mut self, codec: Codec) {
+        self.reset();
+        self.codec = codec;
+        self.slots.refit(codec.payload_bytes_max());
+        self.lateness = Lateness::new(codec.clock_hz());
     }
 
     /// What it has seen.
@@ -276,7 +297,8 @@ impl JitterBuffer {
     }
 
     fn place(&mut self, packet: &Packet<'_>) -> Inserted {
-        if packet.payload.is_empty() || packet.payload.len() > PACKET_BYTES_MAX {
+        let too_long = packet.payload.len() > self.codec.payload_bytes_max();
+        if too_long || self.codec.ticks_of(packet.payload) == 0 {
             return Inserted::Refused;
         }
         let arrived = ticks(packet.arrived, self.codec);
@@ -332,7 +354,7 @@ impl JitterBuffer {
         }
         if matches!(stream.phase, Phase::Playing { play, .. } if timestamp < play) {
             self.make_room(sequence);
-            let late = Entry { content: Content::Late, sequence, timestamp, len: 0 };
+            let late = Entry { content: Content::Late, sequence, timestamp, len: 0, ticks: 0 };
             self.slots.put(late, &[]);
             return Inserted::Late;
         }
@@ -344,7 +366,8 @@ impl JitterBuffer {
 
     fn store(&mut self, packet: &Packet<'_>, sequence: i64, timestamp: i64) {
         let len = packet.payload.len();
-        let entry = Entry { content: Content::Sound, sequence, timestamp, len };
+        let ticks = self.codec.ticks_of(packet.payload) as i64;
+        let entry = Entry { content: Content::Sound, sequence, timestamp, len, ticks };
         self.slots.put(entry, packet.payload);
     }
 
@@ -353,12 +376,20 @@ impl JitterBuffer {
         if let Some(stream) = &mut self.stream {
             self.slots.take(head.sequence);
             stream.step(true);
-            let ticks_each = self.codec.samples_of(head.len) as i64;
+            let ticks_each = head.ticks;
             let play = head.timestamp + ticks_each;
-            stream.phase = Phase::Playing { play, made_up: 0, ticks_each };
+            stream.phase = if self.codec.is_silent(self.slots.payload(&head)) {
+                Phase::Resting
+            } else {
+                Phase::Playing { play, made_up: 0, ticks_each }
+            };
         }
         self.counters.played += 1;
-        Popped::Packet { timestamp: head.timestamp, payload: self.slots.payload(&head) }
+        Popped::Packet {
+            sequence: head.sequence as u16,
+            timestamp: head.timestamp,
+            payload: self.slots.payload(&head),
+        }
     }
 
     /// Moves on to a sequence number; what is held before it is discarded, what is not is lost.
@@ -412,7 +443,7 @@ impl JitterBuffer {
         let Some(stream) = &self.stream else { return 0 };
         let Some(head) = self.slots.first_sound(stream.next) else { return 0 };
         let newest = self.slots.at(stream.highest_sound).unwrap_or(&head);
-        let end = newest.timestamp + self.codec.samples_of(newest.len) as i64;
+        let end = newest.timestamp + newest.ticks;
         end - head.timestamp
     }
 

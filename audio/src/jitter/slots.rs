@@ -1,8 +1,9 @@
 //! Where waiting packets lie: a fixed number of slots, addressed by extended sequence number.
 //!
-//! All memory is taken when the buffer is made; a packet is copied in once and read in place.
+//! All memory is taken when the buffer is made, or meets a codec with longer packets; a packet is
+//! copied in once and read in place.
 
-use super::{PACKET_BYTES_MAX, SLOTS};
+use super::SLOTS;
 
 /// What a slot holds for its sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,26 +26,37 @@ pub(super) struct Entry {
     pub(super) timestamp: i64,
     /// Bytes of payload.
     pub(super) len: usize,
+    /// How long it lasts, in ticks.
+    pub(super) ticks: i64,
 }
 
 /// The slots.
 #[derive(Clone, Debug)]
 pub(super) struct Slots {
     entries: [Option<Entry>; SLOTS],
-    bytes: Box<[u8]>,
+    /// Room of each slot, bytes.
+    room: usize,
+    bytes: Vec<u8>,
     sounds: usize,
 }
 
 impl Slots {
-    pub(super) fn new() -> Self {
-        let bytes = vec![0; SLOTS * PACKET_BYTES_MAX].into_boxed_slice();
-        Self { entries: [None; SLOTS], bytes, sounds: 0 }
+    /// Makes slots of so many bytes each.
+    pub(super) fn new(room: usize) -> Self {
+        Self { entries: [None; SLOTS], room, bytes: vec![0; SLOTS * room], sounds: 0 }
+    }
+
+    /// Empties the slots and makes them as large as this, at the least.
+    pub(super) fn refit(&mut self, room: usize) {
+        self.clear();
+        self.room = self.room.max(room);
+        self.bytes.resize(SLOTS * self.room, 0);
     }
 
     /// Puts a packet in; the slot is free and the payload fits, as the caller has checked.
     pub(super) fn put(&mut self, entry: Entry, payload: &[u8]) {
         let index = Self::index(entry.sequence);
-        let begin = index * PACKET_BYTES_MAX;
+        let begin = index * self.room;
         self.bytes[begin..begin + payload.len()].copy_from_slice(payload);
         self.sounds += usize::from(entry.content == Content::Sound);
         self.entries[index] = Some(entry);
@@ -78,7 +90,7 @@ impl Slots {
     }
 
     pub(super) fn payload(&self, entry: &Entry) -> &[u8] {
-        let begin = Self::index(entry.sequence) * PACKET_BYTES_MAX;
+        let begin = Self::index(entry.sequence) * self.room;
         &self.bytes[begin..begin + entry.len]
     }
 

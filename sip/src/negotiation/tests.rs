@@ -16,7 +16,7 @@ fn ours() -> Negotiation {
 
 #[test]
 fn the_first_codec_in_common_of_the_offer_is_taken() {
-    use AudioCodec::{Pcma, Pcmu};
+    use AudioCodec::{G722, Pcma, Pcmu};
     for (formats, maps, expected) in [
         ("0 8", "", Some((Pcmu, 0, None))),
         ("8 0 101", "a=rtpmap:101 telephone-event/8000\r\n", Some((Pcma, 8, Some(101)))),
@@ -26,7 +26,8 @@ fn the_first_codec_in_common_of_the_offer_is_taken() {
             Some((Pcma, 96, Some(97))),
         ),
         ("0 101", "a=rtpmap:101 telephone-event/48000\r\n", Some((Pcmu, 0, None))),
-        ("9 18", "", None),
+        ("9 18", "", Some((G722, 9, None))),
+        ("18 4", "", None),
         ("96", "a=rtpmap:96 PCMU/16000\r\n", None),
         ("0", "a=rtpmap:0 L16/8000\r\n", None),
     ] {
@@ -193,4 +194,76 @@ proptest! {
         prop_assert_eq!(read.media_descriptions[sections].media_name.port.value, 4000);
         prop_assert_eq!(read.origin.session_id, session_id);
     }
+}
+
+const ALL_FOUR: &str = "m=audio 5000 RTP/AVP 96 9 0 8 13 97 98\r\na=rtpmap:96 OPUS/48000/2\r\n\
+    a=fmtp:96 useinbandfec=1\r\na=rtpmap:97 telephone-event/48000\r\n\
+    a=rtpmap:98 telephone-event/8000\r\n";
+
+#[test]
+fn opus_is_taken_with_the_offered_number_and_keys_of_its_clock() {
+    let (agreed, answer) = ours().answer(&offer(ALL_FOUR)).unwrap();
+    assert_eq!((agreed.codec, agreed.payload_type), (AudioCodec::Opus, 96));
+    assert_eq!((agreed.telephone_event, agreed.telephone_event_hz), (Some(97), 48_000));
+    assert_eq!(agreed.comfort_noise, None, "Opus says itself that it is silent");
+    assert!(answer.contains("m=audio 4000 RTP/AVP 96 97\r\na=rtpmap:96 opus/48000/2\r\n"));
+    assert!(answer.contains("useinbandfec=1;usedtx=1"), "{answer}");
+    // What was offered may come, whatever was answered with.
+    use AudioCodec::{G722, Opus, Pcma, Pcmu};
+    let received = [96, 9, 0, 8, 111].map(|it| agreed.received.codec(it));
+    assert_eq!(received, [Some(Opus), Some(G722), Some(Pcmu), Some(Pcma), None]);
+}
+
+#[test]
+fn what_is_configured_is_what_is_spoken() {
+    let mut narrow = ours().with_codecs(&[AudioCodec::Pcma, AudioCodec::G722]);
+    let (agreed, answer) = narrow.answer(&offer(ALL_FOUR)).unwrap();
+    assert_eq!((agreed.codec, agreed.comfort_noise), (AudioCodec::G722, Some(13)));
+    assert_eq!((agreed.telephone_event, agreed.telephone_event_hz), (Some(98), 8_000));
+    assert!(answer.contains("a=rtpmap:9 G722/8000\r\na=rtpmap:13 CN/8000\r\n"), "{answer}");
+    let first = ours().with_codecs(&[AudioCodec::Pcma, AudioCodec::G722]).offer();
+    assert!(first.contains("m=audio 4000 RTP/AVP 8 9 13 101\r\n"), "{first}");
+    let only = offer("m=audio 5000 RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\n");
+    assert_eq!(narrow.answer(&only).unwrap_err(), Refusal::NoCommonCodec);
+    let mono = offer("m=audio 5000 RTP/AVP 96\r\na=rtpmap:96 opus/48000\r\n");
+    assert_eq!(ours().answer(&mono).unwrap_err(), Refusal::NoCommonCodec);
+}
+
+#[test]
+fn both_numbers_of_an_answer_that_renumbers_opus_hold() {
+    let mut caller = ours();
+    assert!(caller.offer().contains("m=audio 4000 RTP/AVP 111 9 0 8 13 110 101\r\n"));
+    let answer = offer(
+        "m=audio 5000 RTP/AVP 120 121\r\na=rtpmap:120 opus/48000/2\r\n\
+         a=rtpmap:121 telephone-event/48000\r\n",
+    );
+    let agreed = caller.accept_answer(&answer).unwrap();
+    assert_eq!((agreed.payload_type, agreed.received.of(AudioCodec::Opus)), (120, Some(111)));
+    assert_eq!((agreed.telephone_event, agreed.telephone_event_received), (Some(121), Some(110)));
+    assert_eq!(agreed.telephone_event_hz, 48_000);
+}
+
+#[test]
+fn keys_of_the_old_clock_go_with_opus_where_no_others_are_offered() {
+    let text = offer(
+        "m=audio 5000 RTP/AVP 96 101\r\na=rtpmap:96 opus/48000/2\r\n\
+         a=rtpmap:101 telephone-event/8000\r\n",
+    );
+    let (agreed, answer) = ours().answer(&text).unwrap();
+    assert_eq!((agreed.telephone_event, agreed.telephone_event_hz), (Some(101), 8_000));
+    assert!(answer.contains("a=rtpmap:101 telephone-event/8000\r\n"));
+}
+
+#[test]
+fn a_later_offer_keeps_the_peer_s_numbers_and_gives_none_twice() {
+    let mut ours = ours();
+    let text = offer(
+        "m=audio 5000 RTP/AVP 110 101 0\r\na=rtpmap:110 opus/48000/2\r\n\
+         a=rtpmap:101 telephone-event/48000\r\n",
+    );
+    ours.answer(&text).unwrap();
+    let later = ours.offer();
+    assert!(later.contains("m=audio 4000 RTP/AVP 110 9 0 8 13 101 96\r\n"), "{later}");
+    assert!(later.contains("a=rtpmap:101 telephone-event/48000\r\n"), "{later}");
+    assert!(later.contains("a=rtpmap:96 telephone-event/8000\r\n"), "{later}");
 }

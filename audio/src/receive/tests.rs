@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::SampleRate;
+use crate::{Encoder, SampleRate};
 
 /// A stream of a sine at this ptime; `arrival` gives the arrival of packet n in ms, if it comes.
 struct Run {
@@ -18,7 +18,7 @@ fn run(ptime: u64, length_ms: u64, loud: f32, arrival: impl Fn(u64) -> Option<u6
         let wave: Vec<f32> =
             (0..samples).map(|k| loud * ((n as usize * samples + k) as f32 * 0.3).sin()).collect();
         let mut payload = vec![0; samples];
-        Codec::Pcmu.encode_into(&wave, &mut payload);
+        Encoder::new(Codec::Pcmu).encode_into(&wave, &mut payload);
         payload
     };
     let mut arrivals: Vec<_> =
@@ -79,28 +79,28 @@ fn a_sender_that_stops_is_concealed_for_sixty_ms_and_then_idle() {
 }
 
 #[test]
-fn delay_that_a_late_network_added_is_taken_back_in_pauses_only() {
+fn delay_that_a_late_network_added_is_taken_back_in_pauses_and_in_speech() {
     // From 2 s to 2.16 s nothing comes, then all of it.
     let late = |n: u64| Some(if (100..108).contains(&n) { 2_160 } else { 20 * n });
     let delay_ms = |run: &Run| run.receiver.jitter().depth().as_millis();
     let speech = run(20, 20_000, 0.5, late);
     let pause = run(20, 20_000, 0.001, late);
-    assert!(delay_ms(&speech) >= 160, "{} ms", delay_ms(&speech));
+    assert!(delay_ms(&speech) <= 80, "{} ms", delay_ms(&speech));
     assert!(delay_ms(&pause) <= 80, "{} ms", delay_ms(&pause));
     assert_eq!(pause.receiver.counters().lost, 0);
-    // Where frames were left out, the hum of 0.001 goes on without a click.
+    // Where periods were left out, the hum of 0.001 goes on without a click.
     let steps = pause.sound[17_600..].windows(2).map(|pair| (pair[1] - pair[0]).abs());
     let steepest = steps.fold(0.0, f32::max);
     assert!(steepest < 0.0008, "{steepest}");
 }
 
 #[test]
-fn a_network_that_gets_uneven_is_waited_for_after_the_next_pause() {
+fn a_network_that_gets_uneven_is_waited_for() {
     // From 2 s on one packet in twenty comes 80 ms late, after its successors.
     let uneven = |n: u64| Some(20 * n + if n > 100 && n.is_multiple_of(20) { 80 } else { 0 });
     let speech = run(20, 20_000, 0.5, uneven).receiver.counters();
     let pause = run(20, 20_000, 0.0005, uneven).receiver.counters();
-    assert!(speech.late > 30, "{speech:?}");
+    assert!(speech.late <= 12, "{speech:?}");
     assert!(pause.late <= 12, "{pause:?}");
 }
 
@@ -125,7 +125,7 @@ fn another_codec_begins_anew_and_the_same_does_not() {
     assert!(run.receiver.counters().played > 0);
     run.receiver.set_codec(Codec::Pcma);
     assert_eq!(run.receiver.codec(), Codec::Pcma);
-    assert_eq!(run.receiver.counters(), JitterCounters::default());
+    assert_eq!(run.receiver.counters().lost, 1);
     assert_eq!(run.receiver.concealed(), concealed);
     run.receiver.reset();
     let mut frame = Frame::silence(MediaTime::ZERO, SampleRate::NARROW);
