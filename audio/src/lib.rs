@@ -8,6 +8,7 @@
 pub mod codec;
 pub mod comfort;
 pub mod conceal;
+pub mod dtmf;
 mod frame;
 pub mod halfband;
 pub mod jitter;
