@@ -484,8 +484,6 @@ impl PhoneLeg {
     }
 }
 
-/// RTP clock of the codecs spoken (RFC 3551 §6).
-
 /// A session description, which may hold keys: not shown.
 struct Unshown(String);
 
