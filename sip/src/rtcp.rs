@@ -15,7 +15,7 @@ mod write;
 
 use std::time::Duration;
 
-pub use read::{Heard, NotRtcp, is_rtcp};
+pub use read::{Block, Heard, NotRtcp, is_rtcp};
 use reception::Reception;
 use write::Writer;
 

@@ -182,6 +182,23 @@ fn packets_made_to_hurt_are_junk_and_get_no_answer() {
     }
 }
 
+/// S13: what we have sent ourselves, or heard already, is not heard.
+#[test]
+fn reflected_and_replayed_packets_are_junk() {
+    let (mut near, mut far) = pair(SrtpPolicy::Require);
+    let tap = UdpSocket::bind((HERE, 0)).unwrap();
+    let far_port = SocketAddr::new(HERE, far.path.port());
+    near.peer = tap.local_addr().unwrap();
+    near.say(5);
+    let mut buffer = [0; 1_500];
+    let (len, _) = tap.recv_from(&mut buffer).unwrap();
+    for (to, sounds) in [(near.path.port(), 0), (far_port.port(), 1), (far_port.port(), 0)] {
+        tap.send_to(&buffer[..len], (HERE, to)).unwrap();
+        let end = if to == far_port.port() { &mut far } else { &mut near };
+        assert_eq!(count(&end.hear(), is_sound), sounds);
+    }
+}
+
 #[test]
 fn a_new_key_is_taken_and_packets_under_the_old_one_are_heard_until_then() {
     let (mut near, mut far) = pair(SrtpPolicy::Require);

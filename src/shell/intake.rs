@@ -102,7 +102,9 @@ impl Intake {
         }
         let seed = rand::random();
         let offer = offer.as_deref();
-        let phone = match PhoneLeg::inbound(line, offer, &self.services.media, seed) {
+        // UDP and TCP are read by whoever is on the way.
+        let media = self.services.media.towards(self.services.media.srtp, false);
+        let phone = match PhoneLeg::inbound(line, offer, &media, seed) {
             Ok(phone) => phone,
             Err((line, refusal)) => {
                 self.live.fetch_sub(1, Ordering::AcqRel);

@@ -182,7 +182,9 @@ impl Services {
         plain: bool,
     ) -> Result<PhoneLeg, PhoneRefusal> {
         let seed = rand::random();
-        PhoneLeg::outbound(&self.media, seed, plain, |sdp| {
+        // UDP and TCP are read by whoever is on the way.
+        let media = self.media.towards(self.media.srtp, false);
+        PhoneLeg::outbound(&media, seed, plain, |sdp| {
             let leg = self.endpoint.dial(DialRequest {
                 to: plan.uri.clone(),
                 from: self.identity.clone(),
