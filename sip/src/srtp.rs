@@ -1,4 +1,4 @@
-//! Secured media (RFC 3711): which trunks want it, the keys, and packets closed and opened in place.
+//! Secured media (RFC 3711): which trunks want it, the keys, packets closed and opened in place.
 //!
 //! The ciphers are `rtc-crypto`'s. What stands around them is ours, for three reasons of this
 //! place: a packet that does not authenticate must leave nothing behind (a stranger may name a
