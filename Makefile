@@ -1,5 +1,6 @@
 # The verbs of Cordboard. `make demo` for the first call; `make test` for all tests.
-.PHONY: demo test check bench packages packages-test weights
+# `make fuzz` runs each fuzz target for FUZZ_SECONDS, 60 by default.
+.PHONY: demo test check bench fuzz packages packages-test weights
 
 CARGO ?= cargo
 
@@ -21,6 +22,9 @@ check: packages-test weights
 
 bench: packages weights
 	$(CARGO) bench
+
+fuzz: packages
+	@scripts/fuzz.sh
 
 packages:
 	@scripts/install-packages.sh build

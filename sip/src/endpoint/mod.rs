@@ -58,8 +58,8 @@ use self::guests::Guests;
 use self::line::Input;
 pub use self::line::{Incoming, Leg, LegSignal, Line};
 pub use self::outgoing::{DialError, DialRequest};
+use self::trace::Tracer;
 use self::usher::Usher;
-use self::trace::{Inspector, Tracer};
 use crate::access::Access;
 use crate::session_timer::Limits;
 
@@ -194,6 +194,7 @@ struct Core {
     addresses: Addresses,
     access: Access,
     gate: Arc<Gate>,
+    usher: Arc<Usher>,
     guests: Arc<Guests>,
     room: Mutex<Option<Room>>,
     answers: Mutex<Option<Numbers>>,
@@ -347,15 +348,15 @@ impl Endpoint {
         }
 
         let weak = Arc::new(OnceLock::new());
-        let usher = Usher::new(Arc::clone(&gate), Arc::clone(&weak));
+        let usher = Arc::new(Usher::new(Arc::clone(&gate), Arc::clone(&weak)));
         let tracer = Arc::new(Tracer::default());
         let mut builder = EndpointBuilder::new();
         builder
             .with_user_agent(&config.user_agent)
             .with_cancel_token(token.clone())
             .with_transport_layer(transports)
-            .with_transport_inspector(Box::new(usher))
-            .with_inspector(Box::new(Inspector(Arc::clone(&tracer))))
+            .with_transport_inspector(Box::new(usher::Inspector(Arc::clone(&usher))))
+            .with_inspector(Box::new(trace::Inspector(Arc::clone(&tracer))))
             .with_option(timers(config.t1));
         let stack = builder.build();
         let transactions = stack.incoming_transactions().map_err(stack_refused)?;
@@ -364,6 +365,7 @@ impl Endpoint {
             addresses,
             access: config.access,
             gate,
+            usher,
             guests: Arc::default(),
             room: Mutex::default(),
             answers: Mutex::default(),

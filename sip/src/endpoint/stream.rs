@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rsipstack::sip::Transport;
+use rsipstack::sip::{SipMessage, Transport};
 use rsipstack::transport::channel::ChannelConnection;
 use rsipstack::transport::connection::TransportSender;
 use rsipstack::transport::{SipAddr, SipConnection, TransportEvent, TransportLayer};
@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::gate::{Gate, Judgement};
 use super::pump;
+use super::usher::{Usher, Way};
 use super::wire::{self, Cut};
 
 /// A connection without a byte for this long is given up.
@@ -51,6 +52,7 @@ pub(super) struct Stream {
     pub(super) from: SocketAddr,
     pub(super) transport: Transport,
     pub(super) gate: Arc<Gate>,
+    pub(super) usher: Arc<Usher>,
     pub(super) inlet: Inlet,
 }
 
@@ -114,6 +116,13 @@ impl Stream {
         }
         match self.gate.judge(message, self.from, self.transport) {
             Judgement::Pass(message) => {
+                if let SipMessage::Request(request) = &*message {
+                    match self.usher.decide(request, self.from) {
+                        Way::In => {}
+                        Way::Answer(response) => return self.say(&response.to_bytes()).await,
+                        Way::Silence => return true,
+                    }
+                }
                 while !self.gate.enter() {
                     pump::pass(PAUSE).await;
                 }

@@ -51,6 +51,7 @@ pub(super) async fn accept(listener: TcpListener, core: Arc<Core>, stop: Cancell
             from,
             transport: Transport::Tcp,
             gate: Arc::clone(&core.gate),
+            usher: Arc::clone(&core.usher),
             inlet: inlet.clone(),
         };
         let stop = stop.clone();

@@ -1,8 +1,8 @@
 //! Requests that rsipstack has read and not yet kept: what has one answer whatever else goes on,
 //! and what there is no room for, is answered here without a transaction (RFC 3261 §8.2.7).
 //!
-//! Datagrams only. Who has a connection is known, and connections are few; a peer that does not
-//! read them must not hold up all others.
+//! Datagrams pass here on rsipstack's own way. What comes over a connection asks from its reader:
+//! a peer that does not read its answers holds up nobody else.
 
 use std::collections::hash_map::RandomState;
 use std::future::Future;
@@ -12,10 +12,10 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Method, Request, SipMessage};
+use rsipstack::sip::{Method, Request, Response, SipMessage};
 use rsipstack::transaction::endpoint::TransportEventInspector;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
-use rsipstack::transport::{SipConnection, TransportEvent};
+use rsipstack::transport::TransportEvent;
 
 use super::dialog::{Reply, source_of, to_tag};
 use super::dispatch::{at_once, leg_of, unavailable};
@@ -34,12 +34,20 @@ pub(super) struct Usher {
     tags: RandomState,
 }
 
+/// The usher on rsipstack's way.
+pub(super) struct Inspector(pub(super) Arc<Usher>);
+
 /// What becomes of a request.
-enum Way {
+pub(super) enum Way {
+    /// rsipstack shall have it.
     In,
-    Answer(Reply<'static>),
+    /// This is said, and nothing kept.
+    Answer(Box<Response>),
     Silence,
 }
+
+/// Not even refused.
+struct Unheard;
 
 impl Usher {
     /// `core` is filled when there is one.
@@ -50,65 +58,67 @@ impl Usher {
     async fn usher(&self, event: TransportEvent) -> Option<TransportEvent> {
         let TransportEvent::Incoming(message, connection, _) = &event else { return Some(event) };
         self.gate.leave();
-        let core = self.core.get().and_then(Weak::upgrade)?;
         let SipMessage::Request(request) = message else { return Some(event) };
         let Some(source) = source_of(Some(connection)).filter(|_| !connection.is_reliable()) else {
             return Some(event);
         };
+        match self.decide(request, source) {
+            Way::In => return Some(event),
+            // It goes where the request came from: `received` and `rport` have been written in.
+            Way::Answer(response) => drop(connection.send((*response).into(), None).await),
+            Way::Silence => {}
+        }
+        None
+    }
+
+    /// What becomes of a request.
+    pub(super) fn decide(&self, request: &Request, source: SocketAddr) -> Way {
+        let Some(core) = self.core.get().and_then(Weak::upgrade) else { return Way::Silence };
         match self.way(&core, request, source) {
-            Way::In => Some(event),
-            Way::Answer(reply) => {
-                self.answer(&core, request, connection, reply).await;
-                None
+            Some(Ok(reply)) => {
+                let named = |it: &str| request.header_value(it);
+                let hash = self.tags.hash_one((named("Call-ID"), named("CSeq"), named("From")));
+                let tag = format!("{hash:016x}");
+                Way::Answer(Reply { tag: Some(&tag), ..reply }.to(&core, request).into())
             }
-            Way::Silence => None,
+            Some(Err(Unheard)) => Way::Silence,
+            None => Way::In,
         }
     }
 
-    fn way(&self, core: &Core, request: &Request, source: SocketAddr) -> Way {
+    /// Nothing where it may come in.
+    fn way(
+        &self,
+        core: &Core,
+        request: &Request,
+        source: SocketAddr,
+    ) -> Option<Result<Reply<'static>, Unheard>> {
         if leg_of(core, request).is_some() {
-            return Way::In;
+            return None;
         }
         if core.access.trusts(source.ip()) {
+            if is_known(core, request) {
+                return None;
+            }
             let full = || refusal(core, request).inspect(|_| Tally::count(&core.tally.refused));
-            return match at_once(core, request) {
-                _ if is_known(core, request) => Way::In,
-                Some(reply) => Way::Answer(reply),
-                None => full().map_or(Way::In, Way::Answer),
-            };
+            return at_once(core, request).or_else(full).map(Ok);
         }
         let tagged = to_tag(&request.headers).is_some();
         // A phone that we rang may repeat what it sent before the leg was gone.
         if tagged && is_known(core, request) {
-            return Way::In;
+            return None;
         }
         Tally::count(&core.tally.untrusted);
         if !self.gate.offended(source.ip()) || request.method == Method::Ack {
-            return Way::Silence;
+            return Some(Err(Unheard));
         }
-        Way::Answer(Reply::status(if tagged { 481 } else { 403 }))
-    }
-
-    async fn answer(
-        &self,
-        core: &Core,
-        request: &Request,
-        connection: &SipConnection,
-        reply: Reply<'static>,
-    ) {
-        let named = |it: &str| request.header_value(it);
-        let hash = self.tags.hash_one((named("Call-ID"), named("CSeq"), named("From")));
-        let tag = format!("{hash:016x}");
-        let response = Reply { tag: Some(&tag), ..reply }.to(core, request);
-        // It goes where the request came from: `received` and `rport` have been written in.
-        let _ = connection.send(response.into(), None).await;
+        Some(Ok(Reply::status(if tagged { 481 } else { 403 })))
     }
 }
 
-/// Why a request that would begin something is not taken now.
+/// Why a call is not taken now.
 fn refusal(core: &Core, request: &Request) -> Option<Reply<'static>> {
-    if matches!(request.method, Method::Ack | Method::Cancel) || to_tag(&request.headers).is_some()
-    {
+    if request.method != Method::Invite {
         return None;
     }
     if core.stack.transactions.len() + core.stack.finished_transactions.len() >= MOST_TRANSACTIONS {
@@ -128,7 +138,7 @@ fn is_known(core: &Core, request: &Request) -> bool {
     })
 }
 
-impl TransportEventInspector for Usher {
+impl TransportEventInspector for Inspector {
     fn handle<'life0, 'async_trait>(
         &'life0 self,
         event: TransportEvent,
@@ -137,6 +147,6 @@ impl TransportEventInspector for Usher {
         'life0: 'async_trait,
         Self: 'async_trait,
     {
-        Box::pin(self.usher(event))
+        Box::pin(self.0.usher(event))
     }
 }
