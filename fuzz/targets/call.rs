@@ -25,10 +25,16 @@ const MOST_OUTPUTS: usize = 1_000;
 #[derive(Arbitrary, Debug)]
 enum Act<'a> {
     /// So many ticks, each with what the VAD thinks of it.
-    Pass { ticks: u8, speech: u8 },
+    Pass {
+        ticks: u8,
+        speech: u8,
+    },
     Key(u8),
     /// Any input, as a record would have it.
-    Input { kind: u8, bytes: &'a [u8] },
+    Input {
+        kind: u8,
+        bytes: &'a [u8],
+    },
 }
 
 fuzz_target!(|acts: Vec<Act<'_>>| {

@@ -9,9 +9,17 @@ use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
 enum Act<'a> {
-    Insert { sequence: u16, timestamp: u32, marker: bool, payload: &'a [u8] },
+    Insert {
+        sequence: u16,
+        timestamp: u32,
+        marker: bool,
+        payload: &'a [u8],
+    },
     /// As a phone sends: one after the other.
-    Next { lost: u8, payload_bytes: u8 },
+    Next {
+        lost: u8,
+        payload_bytes: u8,
+    },
     Pass(u16),
     Pop,
     Wait(u16),

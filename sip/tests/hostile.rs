@@ -85,7 +85,8 @@ async fn say(stream: &mut TcpStream, text: &str) {
 
 fn request(method: &str, call: &str) -> String {
     format!(
-        "{method} sip:100@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK{call}\r\n\
+        "{method} sip:100@127.0.0.1 SIP/2.0\r\n\
+         Via: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bK{call}\r\n\
          From: <sip:bo@127.0.0.1>;tag=bo\r\nTo: <sip:100@127.0.0.1>\r\nCall-ID: {call}\r\n\
          CSeq: 1 {method}\r\nContact: <sip:bo@127.0.0.1:9>\r\nMax-Forwards: 70\r\n\
          Content-Length: 0\r\n\r\n"

@@ -1,5 +1,5 @@
 //! Floods at the SIP ports while somebody talks: who talks does not notice, and who may call in
-//! still can. Short and small, since tests share a machine; `examples/flood` measures.
+//! still can. Short and small, since tests share a machine.
 
 use std::net::SocketAddr;
 use std::time::Duration;
