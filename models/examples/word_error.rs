@@ -1,9 +1,9 @@
 //! Word error of a recognizer on recordings that came through a codec and a lossy line.
 //!
 //! `cargo run --release -p cordboard-models [--features whisper] --example word_error --
-//! DATA [LIMIT] [MODEL]` where DATA is a folder with `REFS.tsv`, `fsdd8k/` and recordings, LIMIT how
-//! many utterances of each set are heard (20), and MODEL a ggml file for Whisper or a folder with an
-//! acoustic model of PocketSphinx (Debian's by default).
+//! DATA [LIMIT] [MODEL]` where DATA is a folder with `REFS.tsv`, `fsdd8k/` and recordings, LIMIT
+//! how many utterances of each set are heard (20), and MODEL a ggml file for Whisper or a folder
+//! with an acoustic model of PocketSphinx (Debian's by default).
 //!
 //! Packets of 20 ms are lost independently, by a seed; what comes goes through the product's own
 //! receiver: jitter buffer, in-band repair where the codec has it, concealment.

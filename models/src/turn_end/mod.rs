@@ -1,7 +1,7 @@
 //! End of turn: engines that judge whether a caller has finished.
 //!
-//! `text` reads the words and what was expected, and weighs the silence by them, in no time; `smart`
-//! hears the sound, on an inference worker. Deliberately absent: any clock.
+//! `text` reads the words and what was expected, and weighs the silence by them; `smart` hears the
+//! sound, on an inference worker. Deliberately absent: any clock.
 
 mod fit;
 mod phrase;
