@@ -130,14 +130,14 @@ mod engine {
         assert!(matches!(misused, EngineFault::ApiMisuse { .. }));
         assert!(ears.finish().is_err());
         assert!(ears.begin(&Expectation::default()).is_err(), "nothing is expected");
-        let tone: Vec<f32> = (0..12_000).map(|n| (n as f32 * 0.3).sin() * 0.3).collect();
+        let tone: Vec<f32> = (0..8_000).map(|n| (n as f32 * 0.3).sin() * 0.3).collect();
         for sound in [&[][..], &[0.1; 500], &tone] {
             let verdict = hear(&mut ears, &digits(), sound);
             assert_eq!((verdict.kind, verdict.text.as_str()), (HypothesisKind::Rejected, ""));
             assert_eq!(verdict.confidence.to_bits(), 0);
         }
         let mut other = ears.another().expect("a second session");
-        assert_eq!(hear(&mut other, &digits(), &tone).text, "");
+        assert_eq!(hear(&mut other, &digits(), &tone[..4_000]).text, "");
     }
 
     #[test]

@@ -76,6 +76,15 @@ pub enum WhisperOpenError {
     /// The file is not a whole Whisper model.
     #[error(transparent)]
     File(#[from] GgmlFault),
+    /// The processor lacks what whisper.cpp was compiled for, and would stop the process.
+    #[error(
+        "this processor has no {missing}, which the build of whisper.cpp needs; \
+         set models.recognizer to \"pocketsphinx\", or build with GGML_AVX2=OFF and the like"
+    )]
+    Processor {
+        /// The instructions.
+        missing: &'static str,
+    },
     /// whisper.cpp did not take the file, or there is not enough memory.
     #[error(
         "whisper.cpp refuses {} ({why}); name another model, or one that fits into memory",
@@ -127,6 +136,7 @@ impl Whisper {
     /// # Errors
     /// [`WhisperOpenError`], whose text says what to do.
     pub fn open(config: &WhisperConfig) -> Result<Self, WhisperOpenError> {
+        processor()?;
         let header = ggml::check(&config.model)?;
         whisper_rs::install_logging_hooks();
         let refused = |why| WhisperOpenError::Refused { path: config.model.clone(), why };
@@ -358,6 +368,26 @@ impl Utterance {
         let confidence = if words.is_empty() { 0.0 } else { confidence };
         hypothesis(words, confidence, kind)
     }
+}
+
+/// With GGML_NATIVE off, ggml is compiled for processors of 2013 and later.
+#[cfg(target_arch = "x86_64")]
+fn processor() -> Result<(), WhisperOpenError> {
+    let needed = [
+        (std::arch::is_x86_feature_detected!("avx2"), "AVX2"),
+        (std::arch::is_x86_feature_detected!("fma"), "FMA"),
+        (std::arch::is_x86_feature_detected!("f16c"), "F16C"),
+        (std::arch::is_x86_feature_detected!("bmi2"), "BMI2"),
+    ];
+    match needed.into_iter().find(|(is_there, _)| !is_there) {
+        Some((_, missing)) => Err(WhisperOpenError::Processor { missing }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn processor() -> Result<(), WhisperOpenError> {
+    Ok(())
 }
 
 /// How much of its 30 s the encoder looks at: what was said and a margin, at 50 positions a second.
