@@ -7,13 +7,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Fault, say};
 use crate::settings::Settings;
-use crate::shell::{Log, Reloaded, Service, ServiceManager};
+use crate::shell::{Log, Reloaded, Service, Supervisor};
 
 /// Answers the phone until SIGTERM or SIGINT; a second one hurries. SIGHUP takes the settings anew.
 pub(super) fn serve(config: Option<&Path>) -> Result<(), Fault> {
     let settings = super::settings(config)?;
     let log = Log::begin(&settings.log)?;
-    let manager = ServiceManager::at(std::env::var_os("NOTIFY_SOCKET").as_deref());
+    let manager = Supervisor::at(std::env::var_os("NOTIFY_SOCKET").as_deref());
     runtime()?.block_on(async {
         let mut stops = Stops::new()?;
         let mut reloads = signal(SignalKind::hangup())?;

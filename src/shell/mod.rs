@@ -55,7 +55,7 @@ use intake::{Intake, Reception};
 pub(crate) use engines::{open_ears, open_voice, silero};
 use mailbox::ToWorker;
 use media::MediaWorker;
-pub use notify::ServiceManager;
+pub use notify::Supervisor;
 pub use reload::Reloaded;
 use services::{Services, ToDesk};
 pub use telemetry::{ExportError, FilterError, Log};

@@ -7,9 +7,9 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// Where a service manager listens, if there is one.
 #[derive(Clone, Debug)]
-pub struct ServiceManager(Option<SocketAddr>);
+pub struct Supervisor(Option<SocketAddr>);
 
-impl ServiceManager {
+impl Supervisor {
     /// At the address that `NOTIFY_SOCKET` has: a path, or `@` and an abstract name.
     #[must_use]
     pub fn at(socket: Option<&OsStr>) -> Self {
@@ -47,12 +47,12 @@ mod tests {
         for (socket, listener) in
             [(path.into_os_string(), listener), (format!("@{name}").into(), abstract_listener)]
         {
-            assert!(ServiceManager::at(Some(&socket)).tell("READY=1"));
+            assert!(Supervisor::at(Some(&socket)).tell("READY=1"));
             let mut word = [0; 16];
             let length = listener.recv(&mut word).unwrap();
             assert_eq!(&word[..length], b"READY=1");
         }
-        assert!(!ServiceManager::at(None).tell("READY=1"));
-        assert!(!ServiceManager::at(Some(OsStr::new("/nowhere/at/all"))).tell("READY=1"));
+        assert!(!Supervisor::at(None).tell("READY=1"));
+        assert!(!Supervisor::at(Some(OsStr::new("/nowhere/at/all"))).tell("READY=1"));
     }
 }

@@ -12,6 +12,7 @@ mod corpora;
 mod floods;
 mod garbage;
 mod impatience;
+mod operation;
 mod placed;
 mod refusals;
 mod ringer;

@@ -16,6 +16,7 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(address: SocketAddr) -> Self {
+        // reqwest is built without a provider of its own.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self { client: Client::new(), base: format!("http://{address}") }
     }
@@ -24,6 +25,18 @@ impl Api {
     pub(crate) async fn try_get(&self, path: &str) -> Option<Value> {
         let answer = self.client.get(format!("{}{path}", self.base)).send().await.ok()?;
         answer.error_for_status().ok()?.json().await.ok()
+    }
+
+    /// The answer at an address.
+    pub(crate) async fn answer(&self, path: &str) -> reqwest::Response {
+        let url = format!("{}{path}", self.base);
+        let answer = until(path, async || self.client.get(&url).send().await.ok());
+        answer.await
+    }
+
+    /// The text at an address.
+    pub(crate) async fn text(&self, path: &str) -> String {
+        self.answer(path).await.text().await.unwrap()
     }
 
     /// What is at an address, as soon as it is there.

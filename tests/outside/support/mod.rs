@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub(crate) use api::Api;
 pub(crate) use baresip::{Baresip, has_srtp};
-pub(crate) use service::{Companion, Serving, failed_start, free_udp_port, settings};
+pub(crate) use service::{Companion, Serving, failed_start, free_udp_port, run, settings};
 pub(crate) use sipp::{Sipp, has};
 pub(crate) use sound::{find, loudest_second, spoken};
 

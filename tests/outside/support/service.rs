@@ -137,6 +137,11 @@ pub(crate) fn failed_start(config: &Path) -> Output {
     output
 }
 
+/// Runs a command of the program to its end.
+pub(crate) fn run(arguments: &[&str]) -> Output {
+    Command::new(CORDBOARD).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
 /// A port that was free a moment ago, for those that take none by themselves.
 pub(crate) fn free_udp_port() -> u16 {
     UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
@@ -160,9 +165,18 @@ impl Serving {
 
     /// Starts one over what another has left in its folder.
     pub(crate) fn start_in(folder: Arc<TempDir>, changes: &str) -> Self {
+        Self::start_as(folder, changes, &[])
+    }
+
+    /// Starts one of its own, with variables of the environment.
+    pub(crate) fn start_with(changes: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_as(Arc::new(TempDir::new().unwrap()), changes, variables)
+    }
+
+    fn start_as(folder: Arc<TempDir>, changes: &str, variables: &[(&str, &str)]) -> Self {
         let config = settings(folder.path(), changes);
         let mut command = Command::new(CORDBOARD);
-        command.args(["serve", "-c"]).arg(config);
+        command.args(["serve", "-c"]).arg(config).envs(variables.iter().copied());
         let program = Companion::start(&mut command, &folder.path().join("serve.log"));
         let address = |begin: &str| -> SocketAddr { program.said(begin).parse().unwrap() };
         let (udp, tcp, http) = (address("sip udp "), address("sip tcp "), address("http "));
@@ -184,6 +198,16 @@ impl Serving {
     /// Where everything of it is kept; outlives it for as long as it is held.
     pub(crate) fn folder(&self) -> Arc<TempDir> {
         Arc::clone(&self.folder)
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("serve.log")).unwrap()
+    }
+
+    /// The status of an answer of its HTTP side.
+    pub(crate) async fn status(&self, path: &str) -> u16 {
+        self.api.answer(path).await.status().as_u16()
     }
 
     /// An address of it, as an URI.
