@@ -1,8 +1,8 @@
 //! Other agents and queues, while calls wait and agents talk.
 //!
 //! Who stays keeps what they do. An agent who is gone keeps the call that they have, and gets no
-//! other; a queue that is gone goes on for the calls that wait in it. Both are forgotten at the next
-//! change.
+//! other; a queue that is gone goes on for the calls that wait in it. Both are forgotten at the
+//! next change.
 
 use cordboard_audio::MediaTime;
 

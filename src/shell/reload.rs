@@ -1,8 +1,8 @@
 //! Other settings while calls go on: all of them are taken, or none.
 //!
-//! Everything that can fail is made before anything is changed: the flows are read and checked, what
-//! they expect to hear is known, their prompts are spoken, the desk's settings make sense. Calls
-//! under way keep the flow and the settings that they began with. Absent: what needs another
+//! Everything that can fail is made before anything is changed: the flows are read and checked,
+//! what they expect to hear is known, their prompts are spoken, the desk's settings make sense.
+//! Calls under way keep the flow and the settings that they began with. Absent: what needs another
 //! socket, folder or engine; it is named, and waits for a restart.
 
 use std::collections::HashMap;

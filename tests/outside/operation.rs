@@ -24,6 +24,9 @@ const NAME: &str = "Quillfeather";
 const KEYS: &str = "731946";
 const HEADER: &str = "header-58213";
 const ANSWER: &str = "half past Thistledown";
+const WISHES: [&str; 3] = ["where is my order", "track my parcel", "i am waiting for my parcel"];
+/// The longest that a talk may be.
+const LIMIT: Duration = Duration::from_secs(120);
 
 async fn phone() -> Phone {
     Phone::bind("127.0.0.1:0".parse().unwrap(), 30_000..=30_999).await.unwrap()
@@ -109,23 +112,31 @@ async fn ask_in_vain(service: &Serving) {
     socket.send_to(torn.as_bytes(), service.udp).await.unwrap();
 }
 
-/// Keys what the assistant asks for, until it tells the order's fate.
+/// Says and keys what the assistant asks for, until it tells the order's fate. A recognizer of this
+/// size may want to hear it twice.
 async fn answer_questions(service: &Serving, id: &str, act: &UnboundedSender<Act>) {
+    let mut wishes = WISHES.map(|text| spoken("slt", &[text.to_owned()])).into_iter();
     let (mut seen, mut keyed) = (0, false);
     until("the order's fate", async || {
         let timeline = service.api.timeline(id).await;
-        let new = timeline[seen..].iter().filter(|entry| entry["what"] == "prompt_began");
-        let texts: Vec<String> = new.map(|it| it["text"].as_str().unwrap().to_owned()).collect();
+        let new = timeline[seen..].iter().filter(|entry| entry["what"] == "prompt_ended");
+        let heard: Vec<String> = new.map(|it| it["heard"].as_str().unwrap().to_owned()).collect();
         seen = timeline.len();
-        for text in &texts {
+        for text in &heard {
             if text.contains("order number") && !keyed {
                 keyed = true;
                 act.send(Act::Key(KEYS.to_owned())).unwrap();
             } else if text.contains("Is that right?") {
                 act.send(Act::Key("1".to_owned())).unwrap();
+            } else if ["How can I help", "for example", "You can ask"]
+                .iter()
+                .any(|asked| text.contains(asked))
+            {
+                let wish = wishes.next().expect("one of the wishes is understood");
+                act.send(Act::Say(wish.into())).unwrap();
             }
         }
-        texts.iter().any(|text| text.contains(ANSWER)).then_some(())
+        heard.iter().any(|text| text.contains(ANSWER)).then_some(())
     })
     .await;
 }
@@ -138,33 +149,35 @@ async fn operators_see_figures_traces_and_a_log_without_anything_of_callers() {
     let orders = serve(Router::new().route("/orders/{number}", get(order))).await;
     let root = env!("CARGO_MANIFEST_DIR");
     let mut service = Serving::start(&format!(
-        "[telemetry]\notlp_endpoint = \"{endpoint}\"\n\
+        "[telemetry]\notlp_endpoint = \"{endpoint}\"\n[sip]\nno_ack_s = 5\n\
          [log]\nfilter = \"trace\"\nformat = \"json\"\n\
          [store]\nrecording = true\nkeep_inputs = true\nkeep_timelines_days = 30\n\
          [[route]]\nto = \"*\"\nflow = \"{root}/flows/parcel.yaml\"\n\
          variables = {{ service = \"{orders}\" }}"
     ));
     ask_in_vain(&service).await;
-    let wish = spoken("slt", &["where is my order".to_owned()]);
-    let greeted = When::Quiet(Duration::from_millis(800));
-    let script = Script::new([Step { when: greeted, act: Act::Say(wish.into()) }]);
     let phone = phone().await;
     let uri = service.uri(NUMBER);
     let (act, director) = unbounded_channel();
     let talk =
-        tokio::spawn(async move { phone.ring_directed(&uri, script, director, PATIENCE).await });
+        tokio::spawn(
+            async move { phone.ring_directed(&uri, Script::default(), director, LIMIT).await },
+        );
     let call = service.api.call_of("caller").await;
     let id = call["id"].as_str().unwrap().to_owned();
     answer_questions(&service, &id, &act).await;
     act.send(Act::HangUp).unwrap();
     talk.await.unwrap().unwrap();
-    service.api.ended_call_of("caller").await;
+    service.api.until_live(0).await;
+    until("the last seat", async || {
+        let page = service.api.text("/metrics").await;
+        page.contains("cordboard_calls_active 0\n").then_some(())
+    })
+    .await;
 
     let page = service.api.text("/metrics").await;
     assert_page_is_well_formed(&page);
     for line in [
-        "cordboard_calls_begun_total{leg=\"phone\"} 1",
-        "cordboard_calls_answered_total 1",
         "cordboard_calls_active 0",
         "cordboard_tools_total{verdict=\"done\"} 1",
         "cordboard_draining 0",
@@ -177,6 +190,9 @@ async fn operators_see_figures_traces_and_a_log_without_anything_of_callers() {
         let line = page.lines().find_map(|line| line.strip_prefix(name));
         line.unwrap_or_else(|| panic!("no {name}")).trim().parse().unwrap()
     };
+    // Some of the requests sent in vain ring until nobody acknowledges.
+    assert!(number("cordboard_calls_begun_total{leg=\"phone\"} ") >= 2.0);
+    assert!(number("cordboard_calls_answered_total ") >= 1.0);
     assert!(number("cordboard_turn_response_seconds_count ") >= 1.0);
     assert!(number("cordboard_keys_total ") >= 6.0);
     assert!(number("cordboard_rtp_packets_received_total{leg=\"caller\"} ") > 100.0);
@@ -193,7 +209,7 @@ async fn operators_see_figures_traces_and_a_log_without_anything_of_callers() {
     assert!(log.contains("stopped"), "{log}");
     let sent: Vec<u8> = bodies.lock().unwrap().iter().flat_map(|it| it.to_vec()).collect();
     let sent = String::from_utf8_lossy(&sent);
-    for canary in [NUMBER, NAME, KEYS, HEADER, ANSWER, "where is my order"] {
+    for canary in [NUMBER, NAME, KEYS, HEADER, ANSWER].into_iter().chain(WISHES) {
         for (place, text) in [("log", log.as_str()), ("metrics", &page), ("traces", &sent)] {
             let found = text.lines().find(|line| line.contains(canary));
             assert_eq!(found, None, "{canary} in the {place}");
@@ -203,10 +219,11 @@ async fn operators_see_figures_traces_and_a_log_without_anything_of_callers() {
 
 /// The trace of the call: its own span, turns with their parts, and the tool.
 fn assert_spans(spans: &[Span], id: &str) {
-    let of = |name: &'static str| spans.iter().filter(move |span| span.name == name);
-    let call = of("call").next().expect("a span of the call");
     let trace = ulid::Ulid::from_string(id).unwrap().to_bytes();
-    assert!(spans.iter().all(|span| span.trace_id == trace), "the trace is the call's");
+    let of = |name: &'static str| {
+        spans.iter().filter(move |span| span.trace_id == trace && span.name == name)
+    };
+    let call = of("call").next().expect("a span of the call");
     assert!(call.parent_span_id.is_empty() || call.parent_span_id.iter().all(|byte| *byte == 0));
     let turn = of("turn").next().expect("a turn");
     assert_eq!(turn.parent_span_id, call.span_id);
@@ -231,7 +248,7 @@ fn assert_page_is_well_formed(page: &str) {
         if let Some(rest) = line.strip_prefix("# HELP ") {
             let (name, help) = rest.split_once(' ').unwrap();
             assert!(is_name(name) && !help.is_empty(), "{line}");
-            assert!(seen.insert(name.to_owned()), "{name} twice");
+            assert!(seen.insert(format!("# {name}")), "{name} twice");
             family = name.to_owned();
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, its_kind) = rest.split_once(' ').unwrap();
@@ -309,7 +326,8 @@ async fn sighup_takes_new_settings_whole_or_not_at_all() {
         format!("{sales}[[route]]\nto = \"*\"\nflow = \"/nowhere.yaml\""),
         format!("{sales}[log]\nfilter = \"cordboard=loud\""),
         format!(
-            "{sales}[sip]\ntrusted = []\n[[agent]]\nname = \"a\"\nuri = \"sip:a@127.0.0.1\"\nqueues = [\"x\"]"
+            "{sales}[sip]\ntrusted = []\n\
+             [[agent]]\nname = \"a\"\nuri = \"sip:a@127.0.0.1\"\nqueues = [\"x\"]"
         ),
     ] {
         reload(&wrong).await;
@@ -399,7 +417,8 @@ fn check_tells_every_fault_at_once_and_disturbs_nobody() {
         &format!(
             "[sip]\ncalls_max = 0\nlisten_tcp = \"{address}\"\nlisten_upd = \"off\"\n\
              [models]\nvoice = \"nobody\"\nsilero_weights = \"/nowhere.onnx\"\nvad = \"silero\"\n\
-             [[route]]\nto = \"a\"\nflow = \"{}\"\n[[route]]\nto = \"b\"\nflow = \"/nowhere.yaml\"\n\
+             [[route]]\nto = \"a\"\nflow = \"{}\"\n\
+             [[route]]\nto = \"b\"\nflow = \"/nowhere.yaml\"\n\
              [[queue]]\nname = \"q\"\n\
              [[agent]]\nname = \"ada\"\nuri = \"sip:ada@192.0.2.7\"\nqueues = [\"q\"]",
             broken.display()
