@@ -25,12 +25,12 @@ struct Findings {
 }
 
 impl Findings {
-    fn fault(&mut self, text: impl ToString) {
-        self.faults.push(text.to_string());
+    fn fault(&mut self, text: impl Into<String>) {
+        self.faults.push(text.into());
     }
 
-    fn note(&mut self, text: impl ToString) {
-        self.notes.push(text.to_string());
+    fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) fn check(file: Option<&Path>, as_json: bool) -> Result<(), Fault> {
     faults.iter().for_each(|fault| findings.fault(with_sources(fault)));
     if let Some(settings) = &settings {
         if let Err(fault) = Log::filter(&settings.log) {
-            findings.fault(fault);
+            findings.fault(fault.to_string());
         }
         let flows = check_flows(settings, &mut findings);
         for fault in shell::engine_faults(&settings.models, &flows) {
@@ -116,7 +116,7 @@ fn check_flows(settings: &Settings, findings: &mut Findings) -> Vec<Arc<Flow>> {
                 }
                 flows.push(Arc::new(flow));
             }
-            Err(faults) => faults.into_iter().for_each(|fault| findings.fault(fault)),
+            Err(faults) => faults.into_iter().for_each(|it| findings.fault(it.to_string())),
         }
     }
     flows
@@ -127,7 +127,7 @@ fn check_agents(settings: &Settings, findings: &mut Findings) {
     let destinations = settings.sip.destinations.iter().map(String::as_str);
     let access = match Access::new([], destinations) {
         Ok(access) => access,
-        Err(error) => return findings.fault(error),
+        Err(error) => return findings.fault(error.to_string()),
     };
     for agent in &settings.agents {
         let host = host_of(&agent.uri);
@@ -163,7 +163,7 @@ fn check_folder(settings: &Settings, findings: &mut Findings) -> bool {
     let folder = &settings.store.folder;
     let shown = folder.display();
     if !folder.exists() {
-        let parent = folder.ancestors().find(|it| it.is_dir()).unwrap_or(Path::new("."));
+        let parent = folder.ancestors().find(|it| it.is_dir()).unwrap_or_else(|| Path::new("."));
         if let Err(error) = tempfile_in(parent) {
             findings.fault(format!(
                 "store.folder {shown} cannot be made: {error}; set store.folder to a folder that \

@@ -44,30 +44,51 @@ pub(super) fn state(
     }
 }
 
-/// Answers until `stop`.
-pub(super) fn spawn(
-    listener: TcpListener,
+/// Where HTTP is listened on.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    api: TcpListener,
     metrics: Option<TcpListener>,
-    state: ApiState,
-    stop: CancellationToken,
-) {
-    if let Some(metrics) = metrics {
-        let serving = api::serve_metrics(metrics, state.clone(), stop.clone().cancelled_owned());
+}
+
+impl Listeners {
+    /// Listens as the settings say.
+    pub(super) async fn open(settings: &Settings) -> Result<Self, ServeError> {
+        let address = settings.api.listen;
+        let api = TcpListener::bind(address).await;
+        let api = api.map_err(|source| ServeError::Api { address, source })?;
+        let metrics = match settings.telemetry.metrics_listen {
+            Some(address) => {
+                let bound = TcpListener::bind(address).await;
+                Some(bound.map_err(|source| ServeError::Metrics { address, source })?)
+            }
+            None => None,
+        };
+        Ok(Self { api, metrics })
+    }
+
+    /// Address of the API, and of the figures where they have one of their own.
+    pub(super) fn addresses(&self, settings: &Settings) -> (SocketAddr, Option<SocketAddr>) {
+        let api = self.api.local_addr().unwrap_or(settings.api.listen);
+        (api, self.metrics.as_ref().and_then(|it| it.local_addr().ok()))
+    }
+
+    /// Answers until `stop`.
+    pub(super) fn spawn(self, state: ApiState, stop: &CancellationToken) {
+        if let Some(metrics) = self.metrics {
+            let stopped = stop.clone().cancelled_owned();
+            let serving = api::serve_metrics(metrics, state.clone(), stopped);
+            tokio::spawn(async move {
+                if let Err(error) = serving.await {
+                    tracing::error!(%error, "the listener for figures ended");
+                }
+            });
+        }
+        let serving = api::serve(self.api, state, stop.clone().cancelled_owned());
         tokio::spawn(async move {
             if let Err(error) = serving.await {
-                tracing::error!(%error, "the listener for figures ended");
+                tracing::error!(%error, "the HTTP side ended");
             }
         });
     }
-    tokio::spawn(async move {
-        if let Err(error) = api::serve(listener, state, stop.cancelled_owned()).await {
-            tracing::error!(%error, "the HTTP side ended");
-        }
-    });
-}
-
-/// Listens where figures are shown.
-pub(super) async fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|source| ServeError::Metrics { address, source })
 }

@@ -35,7 +35,6 @@ use cordboard_sip::bans::BanRule;
 use cordboard_sip::endpoint::{BindError, Endpoint, EndpointConfig, Incoming};
 use cordboard_sip::ports::{Ports, PortsError};
 use cordboard_sip::session_timer::Limits;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -197,7 +196,6 @@ pub struct Service {
     intake: Arc<Intake>,
     live: Arc<AtomicUsize>,
     threads: Vec<JoinHandle<()>>,
-    drain: Duration,
     stop: CancellationToken,
     projector: tokio::task::JoinHandle<()>,
     /// The task that sends traces, where they are sent.
@@ -224,23 +222,12 @@ impl Service {
             &[STILL_THERE, STOPPING, ANNOUNCEMENT],
             &mut threads,
         )?;
-        let store = Store::open(StoreOptions {
-            folder: settings.store.folder.clone(),
-            recording: settings.store.recording,
-            keep_inputs: settings.store.keep_inputs,
-            retain_segments: settings.store.retain_segments,
-        })
-        .await?;
+        let store = Store::open(store_options(&settings)).await?;
         let (endpoint, calls) = Endpoint::bind(endpoint_config(&settings)?).await?;
         endpoint.set_session_timers(session_timers(&settings));
         endpoint.set_trace(settings.sip.trace);
-        let listener = listen(settings.api.listen).await?;
-        let api = listener.local_addr().unwrap_or(settings.api.listen);
-        let metrics_listener = match settings.telemetry.metrics_listen {
-            Some(address) => Some(http::listen_for_metrics(address).await?),
-            None => None,
-        };
-        let metrics = metrics_listener.as_ref().and_then(|it| it.local_addr().ok());
+        let listeners = http::Listeners::open(&settings).await?;
+        let (api, metrics) = listeners.addresses(&settings);
         let figures = Arc::new(Figures::new(workers()));
         let stop = CancellationToken::new();
         let export = telemetry::follow(&store, &settings.telemetry, &figures, stop.clone())?;
@@ -264,20 +251,11 @@ impl Service {
             figures,
             workers: mailboxes.iter().map(|(sender, _)| sender.clone()).collect(),
         });
-        for (index, (_, mailbox)) in mailboxes.into_iter().enumerate() {
-            let judge = Box::new(TextJudge);
-            let worker = MediaWorker::new(index, mailbox, services.clone(), judge, live.clone());
-            let thread = std::thread::Builder::new().name(format!("media-{index}"));
-            threads.push(thread.spawn(move || worker.run()).expect("a thread at start"));
-        }
+        let mailboxes = mailboxes.into_iter().map(|(_, mailbox)| mailbox);
+        spawn_workers(mailboxes, &services, &live, &mut threads);
         let projector = tokio::spawn(store.clone().project(stop.clone()));
         let positions = spawn_desk(&settings, words, store.clone())?;
-        let reception = Reception {
-            routes,
-            settings: call_settings(&settings),
-            calls_max: settings.sip.calls_max,
-            version: 1,
-        };
+        let reception = reception(routes, &settings, 1);
         let link_base = link_base(&settings, api);
         let intake = Arc::new(Intake::new(services.clone(), reception, link_base, live.clone()));
         let scrape = Scrape {
@@ -289,21 +267,15 @@ impl Service {
             began_unix_ms: clock::wall_unix_ms(),
         };
         let state = http::state(&settings, &positions, scrape);
-        http::spawn(listener, metrics_listener, state, stop.clone());
-        tokio::spawn(sweep::hourly(
-            store,
-            sweep::retention(&settings),
-            services.figures.clone(),
-            stop.clone(),
-        ));
+        listeners.spawn(state, &stop);
+        let keep = sweep::retention(&settings);
+        tokio::spawn(sweep::hourly(store, keep, services.figures.clone(), stop.clone()));
         tokio::spawn(take_calls(intake.clone(), calls));
-        let drain = Duration::from_secs(settings.shutdown.drain_s);
         Ok(Self {
             services,
             intake,
             live,
             threads,
-            drain,
             stop,
             projector,
             export,
@@ -359,9 +331,10 @@ impl Service {
     /// `hurry`, says goodbye to the rest, and stops.
     pub async fn shut_down(self, hurry: impl Future<Output = ()>) {
         self.intake.drain();
+        let drain = Duration::from_secs(self.settings.shutdown.drain_s);
         tracing::info!(calls = self.calls(), "draining");
         tokio::select! {
-            () = self.all_calls_over(self.drain) => {}
+            () = self.all_calls_over(drain) => {}
             () = hurry => {}
         }
         for worker in &self.services.workers {
@@ -418,6 +391,34 @@ async fn take_calls(intake: Arc<Intake>, mut calls: mpsc::Receiver<Incoming>) {
     while let Some(incoming) = calls.recv().await {
         intake.take(incoming);
     }
+}
+
+fn store_options(settings: &Settings) -> StoreOptions {
+    StoreOptions {
+        folder: settings.store.folder.clone(),
+        recording: settings.store.recording,
+        keep_inputs: settings.store.keep_inputs,
+        retain_segments: settings.store.retain_segments,
+    }
+}
+
+fn spawn_workers(
+    mailboxes: impl Iterator<Item = crossbeam_channel::Receiver<ToWorker>>,
+    services: &Arc<Services>,
+    live: &Arc<AtomicUsize>,
+    threads: &mut Vec<JoinHandle<()>>,
+) {
+    for (index, mailbox) in mailboxes.enumerate() {
+        let judge = Box::new(TextJudge);
+        let worker = MediaWorker::new(index, mailbox, services.clone(), judge, live.clone());
+        let thread = std::thread::Builder::new().name(format!("media-{index}"));
+        threads.push(thread.spawn(move || worker.run()).expect("a thread at start"));
+    }
+}
+
+fn reception(routes: HashMap<String, Arc<Flow>>, settings: &Settings, version: u64) -> Reception {
+    let calls_max = settings.sip.calls_max;
+    Reception { routes, settings: call_settings(settings), calls_max, version }
 }
 
 fn spawn_desk(
@@ -524,10 +525,6 @@ fn identity(endpoint: &Endpoint) -> String {
         || "sip:cordboard@localhost".to_owned(),
         |address| format!("sip:cordboard@{address}"),
     )
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(address).await.map_err(|source| ServeError::Api { address, source })
 }
 
 fn link_base(settings: &Settings, bound: SocketAddr) -> String {

@@ -10,11 +10,8 @@ use std::sync::Arc;
 
 use cordboard_sip::access::Access;
 
-use super::intake::Reception;
 use super::services::ToDesk;
-use super::{
-    ServeError, Service, agent_tokens, call_settings, desk_settings, engines, load_routes,
-};
+use super::{ServeError, Service, agent_tokens, desk_settings, engines, load_routes, reception};
 use crate::conversation::Flow;
 use crate::settings::Settings;
 
@@ -43,17 +40,12 @@ impl Service {
         let version = self.intake.reception().version + 1;
         let flows = flows_of(&routes);
         self.services.prompts.extend(prompts);
-        self.services.endpoint.set_access(access);
+        self.services.endpoint.set_access(&access);
         self.services.desk(ToDesk::Reconfigured {
             settings: desk_settings(&settings),
             tokens: agent_tokens(&settings),
         });
-        self.intake.set_reception(Reception {
-            routes,
-            settings: call_settings(&settings),
-            calls_max: settings.sip.calls_max,
-            version,
-        });
+        self.intake.set_reception(reception(routes, &settings, version));
         let needs_restart = differing(&self.settings, &settings);
         Ok(Reloaded { version, flows, needs_restart })
     }

@@ -66,14 +66,11 @@ impl Tools {
     }
 
     async fn attempts(&self, tool: &Tool, invocation: &Invocation, began: Duration) -> ToolOutcome {
-        let request = match tool.request(&invocation.arguments) {
-            Ok(request) => request,
-            Err(_) => {
-                // What is wrong with it may quote a value.
-                let tool = &invocation.tool;
-                tracing::error!(%tool, "a tool's templates cannot be filled");
-                return outcome(ToolVerdict::Unreachable, began);
-            }
+        let Ok(request) = tool.request(&invocation.arguments) else {
+            // What is wrong with it may quote a value.
+            let tool = &invocation.tool;
+            tracing::error!(%tool, "a tool's templates cannot be filled");
+            return outcome(ToolVerdict::Unreachable, began);
         };
         let mut left = tool.retries();
         loop {

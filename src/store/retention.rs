@@ -166,7 +166,7 @@ impl Store {
             let before = numbers.into_iter().filter(|number| *number < place.segment);
             let old = before.map(|number| segment::path(&folder, number));
             let old = old.filter(|path| written_before(path, before_unix_ms).unwrap_or(false));
-            old.filter(|path| delete_file(path)).count() as u64
+            old.filter(delete_file).count() as u64
         };
         tokio::task::spawn_blocking(delete).await.unwrap_or_default()
     }

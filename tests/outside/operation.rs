@@ -293,6 +293,19 @@ async fn a_collector_that_is_away_costs_calls_nothing_and_the_loss_is_counted() 
     assert!(service.log().contains("takes no traces"));
 }
 
+/// Settings that are refused, each for another reason, behind something that would change.
+fn wrong_settings(sales: &str) -> [String; 4] {
+    [
+        format!("{sales}[sip]\ncalls_max = 0"),
+        format!("{sales}[[route]]\nto = \"*\"\nflow = \"/nowhere.yaml\""),
+        format!("{sales}[log]\nfilter = \"cordboard=loud\""),
+        format!(
+            "{sales}[sip]\ntrusted = []\n\
+             [[agent]]\nname = \"a\"\nuri = \"sip:a@127.0.0.1\"\nqueues = [\"x\"]"
+        ),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sighup_takes_new_settings_whole_or_not_at_all() {
     let manager = tempfile::TempDir::new().unwrap();
@@ -321,15 +334,7 @@ async fn sighup_takes_new_settings_whole_or_not_at_all() {
     assert_eq!(service.status("/readyz").await, 200);
 
     // Whatever is wrong, nothing of it is taken.
-    for wrong in [
-        format!("{sales}[sip]\ncalls_max = 0"),
-        format!("{sales}[[route]]\nto = \"*\"\nflow = \"/nowhere.yaml\""),
-        format!("{sales}[log]\nfilter = \"cordboard=loud\""),
-        format!(
-            "{sales}[sip]\ntrusted = []\n\
-             [[agent]]\nname = \"a\"\nuri = \"sip:a@127.0.0.1\"\nqueues = [\"x\"]"
-        ),
-    ] {
+    for wrong in wrong_settings(&sales) {
         reload(&wrong).await;
         let page = service.api.text("/metrics").await;
         assert!(page.contains("cordboard_settings_version 1\n"), "{wrong}");

@@ -422,7 +422,7 @@ impl Endpoint {
     }
 
     /// Serves and rings others from now on; legs that are up go on.
-    pub fn set_access(&self, access: Access) {
+    pub fn set_access(&self, access: &Access) {
         self.core.access.replace(access);
     }
 
