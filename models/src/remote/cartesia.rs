@@ -291,8 +291,7 @@ fn joined(request: &SpeechRequest, parts: &[Speech]) -> Speech {
     let mut samples = Vec::new();
     let mut words = Vec::new();
     for part in parts {
-        let before =
-            Duration::from_secs_f64(samples.len() as f64 / f64::from(request.rate.hz()));
+        let before = Duration::from_secs_f64(samples.len() as f64 / f64::from(request.rate.hz()));
         samples.extend_from_slice(&part.samples);
         words.extend(part.words.iter().map(|word| SpokenWord {
             text: word.text.clone(),

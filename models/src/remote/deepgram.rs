@@ -116,10 +116,7 @@ impl Deepgram {
             url: url.into(),
             headers,
             connect_within: self.config.connect_within,
-            keep_alive: Some((
-                socket::Message::text(r#"{"type":"KeepAlive"}"#),
-                KEEP_ALIVE_AFTER,
-            )),
+            keep_alive: Some((socket::Message::text(r#"{"type":"KeepAlive"}"#), KEEP_ALIVE_AFTER)),
         };
         Line { socket: Socket::open(&self.network, plan), sent_samples: 0 }
     }
@@ -153,7 +150,8 @@ impl Deepgram {
             let event = line.socket.wait();
             if event == Event::Overdue {
                 // The confirmation may be left out where little sound was buffered.
-                if utterance.covered_s + UNCOVERED_S >= end_s {
+                let covered = utterance.covered_s > seconds(utterance.first_sample);
+                if covered && utterance.covered_s + UNCOVERED_S >= end_s {
                     break;
                 }
                 let within_ms = self.config.verdict_within.as_millis();
@@ -197,7 +195,8 @@ impl Recognizer for Deepgram {
         if self.utterance.is_none() {
             return Err(EngineFault::ApiMisuse { engine: ENGINE });
         }
-        if let Some(line) = self.line.as_mut() {
+        // An empty message would end the stream.
+        if let Some(line) = self.line.as_mut().filter(|_| !samples.is_empty()) {
             let sent = line.socket.binary(linear16(samples));
             line.sent_samples += samples.len() as u64;
             if let Err(fault) = sent {
