@@ -66,6 +66,8 @@ struct Queued {
     playing: VecDeque<(u32, Arc<[PlayWord]>)>,
     heard: Vec<Arc<str>>,
     unsaid: Vec<Arc<str>>,
+    /// Words that no engine spoke, behind those that one did.
+    unspoken: Vec<Arc<str>>,
     uncertainty: Duration,
 }
 
@@ -110,6 +112,7 @@ impl Voice {
             playing: VecDeque::new(),
             heard: Vec::new(),
             unsaid: Vec::new(),
+            unspoken: Vec::new(),
             uncertainty: Duration::ZERO,
         });
         Job::Speak { job, request }
@@ -132,9 +135,10 @@ impl Voice {
             return false;
         };
         queued.complete = true;
-        if queued.heard.is_empty() && queued.playing.is_empty() {
-            queued.unsaid.push(queued.line.text.clone());
-        }
+        let playing: usize = queued.playing.iter().map(|(_, words)| words.len()).sum();
+        let waiting: usize = queued.waiting.iter().map(|speech| speech.words.len()).sum();
+        let spoken = queued.heard.len() + playing + waiting;
+        queued.unspoken = queued.line.text.split_whitespace().skip(spoken).map(Arc::from).collect();
         self.give_to_playout();
         self.retire();
         true
@@ -326,6 +330,7 @@ impl Voice {
         for speech in queued.waiting.drain(..) {
             queued.unsaid.extend(speech.words.iter().map(|word| word.text.clone()));
         }
+        queued.unsaid.append(&mut queued.unspoken);
         if !queued.complete && queued.heard.is_empty() && queued.unsaid.is_empty() {
             queued.unsaid.push(queued.line.text.clone());
         }
@@ -341,4 +346,42 @@ fn play_word(word: &cordboard_models::speech::SpokenWord) -> PlayWord {
 
 fn join(words: &[Arc<str>]) -> String {
     words.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use cordboard_models::scripted::ScriptedSynthesizer;
+    use cordboard_models::speech::Synthesizer;
+
+    use super::*;
+
+    #[test]
+    fn what_no_engine_spoke_of_a_line_is_unsaid_behind_what_was_heard() {
+        let rate = SampleRate::NARROW;
+        let text: Arc<str> = Arc::from("It comes today by six");
+        let line = Line { id: 1, text, interruptible: Interruptible::Yes, stretch: 1.0 };
+        for (given, heard) in
+            [("", ""), ("It comes", "It comes"), ("It comes today", "It comes today")]
+        {
+            let mut voice = Voice::new(rate);
+            voice.say(line.clone(), JobId(7));
+            if !given.is_empty() {
+                let request = SpeechRequest { text: Arc::from(given), rate, stretch: 1.0 };
+                let speech = ScriptedSynthesizer.speak(&request).unwrap();
+                assert!(voice.spoken(JobId(7), &speech, false));
+            }
+            assert!(voice.refused(JobId(7)));
+            for tick in 0..200 {
+                let now = MediaTime::from_millis(20 * tick);
+                voice.pull_into(now, &mut Frame::silence(now, rate));
+            }
+            let mut events = std::iter::from_fn(|| voice.poll_event());
+            let ended = events.find_map(|event| match event {
+                VoiceEvent::Ended { heard, .. } => Some(heard),
+                VoiceEvent::Began { .. } => None,
+            });
+            let unsaid = line.text.strip_prefix(given).unwrap().trim().to_owned();
+            assert_eq!(ended, Some(Heard { text: heard.to_owned(), unsaid }));
+        }
+    }
 }

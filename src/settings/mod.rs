@@ -10,6 +10,7 @@ mod every;
 mod fault;
 mod parse;
 mod reach;
+mod remote;
 mod sections;
 mod telemetry;
 
@@ -22,6 +23,10 @@ use serde::Deserialize;
 use environment::Environment;
 pub use fault::SettingsFault;
 pub use reach::{PortRange, Token};
+pub use remote::{
+    LanguageForm, RecognizerForm, RemoteLanguage, RemoteRecognizer, RemoteSettings, RemoteVoice,
+    VoiceForm,
+};
 pub use sections::{
     AgentSettings, ApiSettings, BanSettings, LogFormat, LogSettings, MediaSettings, ModelSettings,
     QueueSettings, RouteSettings, ShutdownSettings, SipSettings, StoreSettings, TurnSettings,
@@ -48,6 +53,8 @@ pub struct Settings {
     pub queues: Vec<QueueSettings>,
     /// Ears and voice.
     pub models: ModelSettings,
+    /// Engines over the network, before those of this machine.
+    pub remote: RemoteSettings,
     /// The floor.
     pub turn: TurnSettings,
     /// What is kept.

@@ -29,6 +29,7 @@ fn the_example_has_the_defaults_where_it_says_so() {
     let example = load(EXAMPLE, &[]).unwrap();
     let default = Settings::default();
     assert_eq!(example.models, default.models);
+    assert_eq!(example.remote, default.remote);
     assert_eq!(example.turn, default.turn);
     assert_eq!(example.media, default.media);
     assert_eq!(example.store, default.store);
@@ -52,6 +53,9 @@ fn the_example_has_every_setting() {
         ("queue", "name = \"q\""),
         ("media", ""),
         ("models", ""),
+        ("remote.recognizer", "form = \"deepgram\"\nurl = \"wss://host/\""),
+        ("remote.voice", "form = \"cartesia\"\nurl = \"wss://host/\"\nspeaker = \"a\""),
+        ("remote.language", "form = \"openai\"\nurl = \"https://host/\"\nmodel = \"m\""),
         ("turn", ""),
         ("store", ""),
         ("api", ""),
@@ -131,6 +135,24 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
             "models.whisper_decode_max_ms",
             "5",
             "from 100 to 60000",
+        ),
+        (
+            "[[remote.recognizer]]\nform = \"deepgram\"\nurl = \"ws://example.com/\"",
+            "remote.recognizer.0.url",
+            "\"ws://example.com/\"",
+            "wss://host/path",
+        ),
+        (
+            "[[remote.language]]\nform = \"openai\"\nurl = \"wss://host/\"\nmodel = \"m\"",
+            "remote.language.0.url",
+            "\"wss://host/\"",
+            "https://host/path",
+        ),
+        (
+            "[[remote.voice]]\nform = \"cartesian\"\nurl = \"wss://h/\"\nspeaker = \"a\"",
+            "remote.voice.0.form",
+            "\"cartesian\"",
+            "\"cartesia\"",
         ),
         ("[store]\nrecording = \"maybe\"", "store.recording", "\"maybe\"", "bool"),
         ("[api]\nlisten = \"0.0.0.0:8080\"", "api.token", "not set", "not loopback"),

@@ -14,10 +14,11 @@ use cordboard_models::voice::Flite;
 
 use super::ServeError;
 use super::choice::{self, RecognizerChoice};
-use super::inference::{Ears, Voices};
+use super::inference::{Ears, VoiceLineup, Voices};
+use super::remote::Remote;
 use super::services::PromptCache;
 use crate::conversation::Flow;
-use crate::settings::{ModelSettings, VadChoice};
+use crate::settings::{ModelSettings, RemoteSettings, VadChoice};
 
 /// All engines, running.
 #[derive(Debug)]
@@ -32,22 +33,25 @@ impl Engines {
     /// Opens all, and synthesizes the prompts that are known beforehand.
     pub(super) fn start<'a>(
         settings: &ModelSettings,
+        remote: &RemoteSettings,
         flows: impl Iterator<Item = &'a Arc<Flow>> + Clone,
         own_lines: &[&str],
         threads: &mut Vec<JoinHandle<()>>,
     ) -> Result<Self, ServeError> {
         let silero = silero(settings)?;
+        let remote = Remote::start(remote)?;
         let ears = open_ears(settings, settings.recognizers, flows.clone())?;
-        let mut voices = (0..settings.synthesizers)
+        let voices = (0..settings.synthesizers)
             .map(|_| {
                 let language = Phrasebook::default();
                 let language = Box::new(language) as Box<dyn LanguageModel>;
                 Ok((open_voice(settings)?, language))
             })
             .collect::<Result<Vec<_>, ServeError>>()?;
-        let prompts = prompts(voices[0].0.as_mut(), flows, own_lines)?;
+        let mut voices = remote.voices(voices)?;
+        let prompts = prompts(&mut voices[0], flows, own_lines)?;
         Ok(Self {
-            ears: Ears::start(ears, threads),
+            ears: Ears::start(remote.ears(ears)?, threads),
             voices: Voices::start(voices, threads),
             prompts,
             silero,
@@ -59,10 +63,13 @@ impl Engines {
 /// that run belong to their threads.
 pub(super) fn prepare<'a>(
     settings: &ModelSettings,
+    remote: &RemoteSettings,
     flows: impl Iterator<Item = &'a Arc<Flow>> + Clone,
 ) -> Result<PromptCache, ServeError> {
     open_ears(settings, 1, flows.clone())?;
-    prompts(open_voice(settings)?.as_mut(), flows, &[])
+    let language = Box::new(Phrasebook::default()) as Box<dyn LanguageModel>;
+    let mut voices = Remote::start(remote)?.voices(vec![(open_voice(settings)?, language)])?;
+    prompts(&mut voices[0], flows, &[])
 }
 
 /// Everything that would keep the engines from starting, or from hearing these flows.
@@ -170,17 +177,22 @@ pub(crate) fn silero(settings: &ModelSettings) -> Result<Option<Arc<SileroWeight
 }
 
 fn prompts<'a>(
-    voice: &mut dyn Synthesizer,
+    voices: &mut VoiceLineup,
     flows: impl Iterator<Item = &'a Arc<Flow>>,
     own_lines: &[&str],
 ) -> Result<PromptCache, ServeError> {
     let cache = PromptCache::default();
     let fixed = flows.flat_map(|flow| flow.fixed_prompts());
+    let mut texts: Vec<Arc<str>> = Vec::new();
     for text in fixed.chain(own_lines.iter().map(|line| Arc::from(*line))) {
-        if !cache.has(&text) {
-            let request = SpeechRequest { text, rate: SampleRate::NARROW, stretch: 1.0 };
-            cache.keep(voice.speak(&request)?);
+        if !texts.contains(&text) {
+            texts.push(text);
         }
+    }
+    let request = |text| SpeechRequest { text, rate: SampleRate::NARROW, stretch: 1.0 };
+    let requests: Vec<_> = texts.into_iter().map(request).collect();
+    for speech in voices.speak_all(&requests)? {
+        cache.keep(speech);
     }
     Ok(cache)
 }

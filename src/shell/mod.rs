@@ -6,6 +6,7 @@
 mod choice;
 mod desk;
 mod engines;
+mod failover;
 mod http;
 mod inference;
 mod intake;
@@ -13,6 +14,7 @@ mod mailbox;
 mod media;
 mod notify;
 mod reload;
+mod remote;
 mod seat;
 mod services;
 mod sweep;
@@ -133,6 +135,25 @@ pub enum ServeError {
     /// A prompt that is known beforehand cannot be spoken.
     #[error("a prompt cannot be spoken: {0}")]
     Prompt(#[from] cordboard_models::speech::EngineFault),
+    /// The thread for engines over the network does not start.
+    #[error("the network's thread does not start: {0}")]
+    Network(std::io::Error),
+    /// The key of an engine over the network is not there.
+    #[error("{name} {why}")]
+    RemoteKey {
+        /// The setting.
+        name: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
+    /// An engine over the network cannot be asked.
+    #[error("{name} does not start: {source}")]
+    Remote {
+        /// The setting.
+        name: String,
+        /// What is wrong.
+        source: cordboard_models::remote::RemoteFault,
+    },
     /// The store does not open.
     #[error(transparent)]
     Store(#[from] StoreFault),
@@ -218,6 +239,7 @@ impl Service {
         let mut threads = Vec::new();
         let engines = Engines::start(
             &settings.models,
+            &settings.remote,
             routes.values(),
             &[STILL_THERE, STOPPING, ANNOUNCEMENT],
             &mut threads,

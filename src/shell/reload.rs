@@ -64,8 +64,9 @@ impl Service {
         desk_settings(settings).check()?;
         let access = super::access(settings)?;
         // The engines that run are those of the start.
-        let (models, flows) = (self.settings.models.clone(), routes.clone());
-        let prepare = move || engines::prepare(&models, flows.values());
+        let (models, remote) = (self.settings.models.clone(), self.settings.remote.clone());
+        let flows = routes.clone();
+        let prepare = move || engines::prepare(&models, &remote, flows.values());
         let prompts = tokio::task::spawn_blocking(prepare).await;
         let prompts = prompts.unwrap_or(Err(ServeError::Preparation))?;
         Ok((routes, prompts, access))

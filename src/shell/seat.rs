@@ -11,7 +11,7 @@ use cordboard_audio::{FRAME_SAMPLES_MAX, MediaTime, SampleRate};
 use cordboard_models::speech::{EndOfTurn, Speech, SpeechRequest, TurnSoFar};
 use cordboard_sip::endpoint::LegSignal;
 
-use super::inference::SessionIndex;
+use super::inference::{SessionIndex, Wanted};
 use super::mailbox::{ReplyTo, SeatId};
 use super::media::NewCall;
 use super::services::{Services, ToDesk};
@@ -58,6 +58,8 @@ pub(super) struct Seat {
     sessions: Vec<(JobId, SessionIndex)>,
     /// The job that a voice was asked for last and has not begun, and when.
     asked_voice: Option<(JobId, Duration)>,
+    /// Lines that are being synthesized.
+    orders: Vec<(JobId, Wanted)>,
     recorder: Option<Recorder>,
     inputs: Option<InputsWriter>,
     apology: Option<Apology>,
@@ -91,6 +93,7 @@ impl Seat {
             dialled: 1,
             sessions: Vec::new(),
             asked_voice: None,
+            orders: Vec::new(),
             recorder: None,
             inputs,
             apology: None,
@@ -116,6 +119,9 @@ impl Seat {
     pub(super) fn leave(self, services: &Services) {
         for (_, session) in &self.sessions {
             services.ears.cancel(*session);
+        }
+        for (_, order) in &self.orders {
+            order.cancel();
         }
         services.desk(ToDesk::CallOver { call: self.name.clone() });
     }
@@ -183,6 +189,9 @@ impl Seat {
             && let Some((_, asked)) = self.asked_voice.take_if(|(asked, _)| asked == job)
         {
             services.figures.synthesis.observe(clock::monotonic().saturating_sub(asked));
+        }
+        if let Input::Spoken { job, last: true, .. } | Input::Refused { job, .. } = &input {
+            self.orders.retain(|(held, _)| held != job);
         }
         let now = self.now();
         self.keep_input(now, &input);
@@ -300,6 +309,7 @@ impl Seat {
                 if let Some(session) = self.end_session(job) {
                     services.ears.cancel(session);
                 }
+                self.call_off(job);
             }
             Output::Effect(effect) => self.effect(services, effect),
             Output::Entry(entry) => {
@@ -333,9 +343,12 @@ impl Seat {
                 if let Some(speech) = services.prompts.find(&request) {
                     return Some(Input::Spoken { job, speech, last: true });
                 }
-                let queued = services.voices.speak(job, request, reply);
-                self.asked_voice = queued.then(|| (job, clock::monotonic()));
-                (!queued).then(|| Input::Refused { job, why: "the voices are busy".to_owned() })
+                let Some(wanted) = services.voices.speak(job, request, reply) else {
+                    return Some(Input::Refused { job, why: "the voices are busy".to_owned() });
+                };
+                self.asked_voice = Some((job, clock::monotonic()));
+                self.orders.push((job, wanted));
+                None
             }
             Job::Rank(request) => {
                 let number = request.id;
@@ -483,6 +496,13 @@ impl Seat {
     fn end_session(&mut self, job: JobId) -> Option<SessionIndex> {
         let place = self.sessions.iter().position(|(held, _)| *held == job)?;
         Some(self.sessions.swap_remove(place).1)
+    }
+
+    /// Stops the synthesis of a line that nobody will hear.
+    fn call_off(&mut self, job: JobId) {
+        if let Some(place) = self.orders.iter().position(|(held, _)| *held == job) {
+            self.orders.swap_remove(place).1.cancel();
+        }
     }
 
     fn line(&mut self, role: LegRole) -> Option<&mut Line> {

@@ -89,11 +89,6 @@ impl PromptCache {
         }
     }
 
-    /// Whether a prompt is kept.
-    pub(crate) fn has(&self, text: &str) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(text)
-    }
-
     /// The prompt, where it is kept in this form.
     ///
     /// # Real-time

@@ -38,6 +38,8 @@ enum Failure {
 impl Tools {
     /// Makes a client without redirects: an answer that points elsewhere is no answer.
     pub(crate) fn new() -> Result<Self, reqwest::Error> {
+        // The client panics without a provider of TLS; an error means that there is one.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let redirects = reqwest::redirect::Policy::none();
         Ok(Self { client: Client::builder().redirect(redirects).build()? })
     }

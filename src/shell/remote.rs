@@ -1,0 +1,194 @@
+//! Puts the engines over the network that the settings name before those of this machine.
+//!
+//! Every session of the ears and every place of the voices has a connection of its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use cordboard_models::remote::{
+    Cartesia, CartesiaConfig, Chat, ChatConfig, ChatLimits, Deepgram, DeepgramConfig, Network,
+    RemoteRanking, Secret,
+};
+use cordboard_models::speech::{LanguageModel, Recognizer, Synthesizer};
+
+use super::ServeError;
+use super::inference::{EarLineup, VoiceLineup};
+use crate::settings::{
+    LanguageForm, RecognizerForm, RemoteLanguage, RemoteRecognizer, RemoteSettings, RemoteVoice,
+    VoiceForm,
+};
+
+/// The engines over the network, ready to be opened; none where the settings name none.
+pub(super) struct Remote<'a> {
+    settings: &'a RemoteSettings,
+    network: Option<Network>,
+}
+
+impl<'a> Remote<'a> {
+    /// Starts the network's thread where anything needs it.
+    pub(super) fn start(settings: &'a RemoteSettings) -> Result<Self, ServeError> {
+        let network = (!settings.is_empty()).then(Network::start).transpose();
+        Ok(Self { settings, network: network.map_err(ServeError::Network)? })
+    }
+
+    /// Each session's line-up: the remote recognizers in order, then its own.
+    pub(super) fn ears(
+        &self,
+        local: Vec<Box<dyn Recognizer>>,
+    ) -> Result<Vec<EarLineup>, ServeError> {
+        let lineup = |own: Box<dyn Recognizer>| {
+            let mut lineup = EarLineup::new();
+            for (index, settings) in self.settings.recognizers.iter().enumerate() {
+                lineup.extend(self.recognizer(index, settings)?);
+            }
+            lineup.push(own);
+            Ok(lineup)
+        };
+        local.into_iter().map(lineup).collect()
+    }
+
+    /// Each place's line-up: the remote voices and language models in order, then its own.
+    pub(super) fn voices(
+        &self,
+        local: Vec<(Box<dyn Synthesizer>, Box<dyn LanguageModel>)>,
+    ) -> Result<Vec<VoiceLineup>, ServeError> {
+        let lineup = |(voice, language)| {
+            let mut lineup = VoiceLineup { voices: Vec::new(), languages: Vec::new() };
+            for (index, settings) in self.settings.voices.iter().enumerate() {
+                lineup.voices.extend(self.voice(index, settings)?);
+            }
+            for (index, settings) in self.settings.languages.iter().enumerate() {
+                lineup.languages.extend(self.language(index, settings)?);
+            }
+            lineup.voices.push(voice);
+            lineup.languages.push(language);
+            Ok(lineup)
+        };
+        local.into_iter().map(lineup).collect()
+    }
+
+    fn recognizer(
+        &self,
+        index: usize,
+        settings: &RemoteRecognizer,
+    ) -> Result<Option<Box<dyn Recognizer>>, ServeError> {
+        let Some(network) = self.network.clone() else { return Ok(None) };
+        let name = format!("remote.recognizer.{index}");
+        let key = key(&name, settings.key_env.as_deref(), settings.key_file.as_deref())?;
+        match settings.form {
+            RecognizerForm::Deepgram => {
+                let mut config = DeepgramConfig::new(settings.url.clone(), key);
+                config.headers = headers(&settings.headers);
+                config.verdict_within = Duration::from_millis(settings.verdict_ms);
+                config.model = settings.model.clone().unwrap_or(config.model);
+                Ok(Some(Box::new(Deepgram::new(network, config))))
+            }
+        }
+    }
+
+    fn voice(
+        &self,
+        index: usize,
+        settings: &RemoteVoice,
+    ) -> Result<Option<Box<dyn Synthesizer>>, ServeError> {
+        let Some(network) = self.network.clone() else { return Ok(None) };
+        let name = format!("remote.voice.{index}");
+        let key = key(&name, settings.key_env.as_deref(), settings.key_file.as_deref())?;
+        match settings.form {
+            VoiceForm::Cartesia => {
+                let mut config = CartesiaConfig::new(settings.url.clone(), key, &settings.speaker);
+                config.headers = headers(&settings.headers);
+                config.stall_after = Duration::from_millis(settings.stall_ms);
+                config.language.clone_from(&settings.language);
+                config.model = settings.model.clone().unwrap_or(config.model);
+                Ok(Some(Box::new(Cartesia::new(network, config))))
+            }
+        }
+    }
+
+    fn language(
+        &self,
+        index: usize,
+        settings: &RemoteLanguage,
+    ) -> Result<Option<Box<dyn LanguageModel>>, ServeError> {
+        let Some(network) = self.network.clone() else { return Ok(None) };
+        let name = format!("remote.language.{index}");
+        let key = key(&name, settings.key_env.as_deref(), settings.key_file.as_deref())?;
+        match settings.form {
+            LanguageForm::Openai => {
+                let whole = Duration::from_millis(settings.rank_ms);
+                let chat = Chat::new(ChatConfig {
+                    address: settings.url.clone(),
+                    key,
+                    model: settings.model.clone(),
+                    headers: headers(&settings.headers),
+                    limits: ChatLimits { first: whole, whole, ..ChatLimits::default() },
+                });
+                let chat = chat.map_err(|source| ServeError::Remote { name, source })?;
+                Ok(Some(Box::new(RemoteRanking::new(network, chat))))
+            }
+        }
+    }
+}
+
+fn headers(settings: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    settings.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// Reads a key from where the settings say; none where they say nothing.
+fn key(
+    name: &str,
+    variable: Option<&str>,
+    file: Option<&Path>,
+) -> Result<Option<Secret>, ServeError> {
+    let fault = |setting: &str, why: String| ServeError::RemoteKey {
+        name: format!("{name}.{setting}"),
+        why,
+    };
+    let (setting, text) = match (variable, file) {
+        (None, None) => return Ok(None),
+        (Some(_), Some(_)) => {
+            return Err(fault("key_env", "is set beside key_file; keep one of them".to_owned()));
+        }
+        (Some(variable), None) => {
+            let unset = |_| fault("key_env", format!("names {variable}, which is not set; set it"));
+            ("key_env", std::env::var(variable).map_err(unset)?)
+        }
+        (None, Some(path)) => {
+            let unreadable = |error| {
+                fault("key_file", format!("is {}, which cannot be read: {error}", path.display()))
+            };
+            ("key_file", std::fs::read_to_string(path).map_err(unreadable)?)
+        }
+    };
+    let unfit = || fault(setting, "holds no key: one line of visible characters".to_owned());
+    Secret::new(&text).ok_or_else(unfit).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_comes_from_one_place_and_a_fault_says_what_to_do_without_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, "canary-123\n").unwrap();
+        let found = key("remote.voice.0", None, Some(&path)).unwrap().unwrap();
+        assert_eq!(found.expose(), "canary-123");
+        assert!(key("remote.voice.0", None, None).unwrap().is_none());
+        std::fs::write(&path, "canary 123\n").unwrap();
+        let nowhere = folder.path().join("nowhere");
+        for (variable, file, expected) in [
+            (Some("CORDBOARD_NO_SUCH_KEY"), None, "remote.voice.0.key_env names CORDBOARD_NO_SUCH"),
+            (None, Some(nowhere.as_path()), "cannot be read"),
+            (None, Some(path.as_path()), "holds no key"),
+            (Some("HOME"), Some(path.as_path()), "keep one"),
+        ] {
+            let fault = key("remote.voice.0", variable, file).unwrap_err().to_string();
+            assert!(fault.contains(expected), "{fault}");
+            assert!(!fault.contains("canary"), "{fault}");
+        }
+    }
+}
