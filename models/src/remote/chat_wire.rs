@@ -297,10 +297,12 @@ mod tests {
         let mut answer = Assembly::default();
         for data in [
             r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":null,"tool_calls":[
-              {"index":0,"id":"a","type":"function","function":{"name":"find","arguments":""}}]}}]}"#,
+              {"index":0,"id":"a","type":"function",
+               "function":{"name":"find","arguments":""}}]}}]}"#,
             r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\"x\""}},
               {"index":1,"id":"b","function":{"name":"list","arguments":""}}]}}]}"#,
-            r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":":1}"}}]}}]}"#,
+            r#"{"choices":[{"delta":{"tool_calls":[
+              {"index":0,"function":{"arguments":":1}"}}]}}]}"#,
             r#"{"choices":[{"delta":{},"finish_reason":"tool_calls"}]}"#,
             r#"{"choices":null,"usage":{"prompt_tokens":7,"completion_tokens":3}}"#,
         ] {
