@@ -238,7 +238,7 @@ impl Assembly {
         self.usage = chunk.usage.or(self.usage);
         let Some(choice) = chunk.choices.into_iter().flatten().next() else { return Ok(None) };
         for fragment in choice.delta.tool_calls.into_iter().flatten() {
-            self.fragment(fragment)?;
+            self.fragment(&fragment)?;
         }
         if let Some(reason) = choice.finish_reason {
             self.reason = Some(match reason.as_str() {
@@ -251,7 +251,7 @@ impl Assembly {
         Ok(choice.delta.content.filter(|text| !text.is_empty()))
     }
 
-    fn fragment(&mut self, fragment: Fragment) -> Result<(), RemoteFault> {
+    fn fragment(&mut self, fragment: &Fragment) -> Result<(), RemoteFault> {
         if fragment.index >= CALLS_MAX {
             return Err(RemoteFault::Excess { limit: CALLS_MAX, unit: "tool calls" });
         }

@@ -98,7 +98,8 @@ fn ask(way: Way) -> (Result<(), RemoteFault>, Vec<ChatEvent>, Vec<String>) {
         choice: ToolChoice::Auto,
         tokens_max: 50,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut events = Vec::new();
     let chat = chat(&server);
     let ended = runtime.block_on(chat.answer(&request, |event| events.push(event)));
