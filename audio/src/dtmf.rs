@@ -261,7 +261,15 @@ mod tests {
     #[test]
     fn nobody_s_talk_is_a_key() {
         const PARTS: [&str; 9] = [
-            "asr8k", "asr16k", "utterances", "conversation", "turns", "alnum", "fsdd8k", "calls", "vad",
+            "asr8k",
+            "asr16k",
+            "utterances",
+            "conversation",
+            "turns",
+            "alnum",
+            "fsdd8k",
+            "calls",
+            "vad",
         ];
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/audio");
         let (mut seconds, mut keys) = (0.0, Vec::new());

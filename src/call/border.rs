@@ -123,6 +123,8 @@ pub enum LegEvent<'a> {
     Resumed,
     /// The far end changed its codec.
     Renegotiated(Codec),
+    /// Whether keys may come in the sound itself: where no telephone events were agreed on.
+    KeysInSound(bool),
     /// Datagrams that were not of this leg, in all so far.
     Garbage {
         /// How many.

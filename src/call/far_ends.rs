@@ -1,6 +1,7 @@
 //! What the far ends do: packets, keys, hold, and the answer that begins the talk.
 
 use cordboard_audio::MediaTime;
+use cordboard_audio::dtmf::Pressed;
 
 use super::{Call, CallError, LegCommand, LegEvent, Output, Phase};
 use crate::conversation::Input as Talk;
@@ -24,7 +25,12 @@ impl Call {
             LegEvent::Packet(ref packet) => self.caller.insert(now, packet),
             LegEvent::Passed { sequence } => self.caller.pass(now, sequence),
             LegEvent::Comfort { sequence, payload } => self.caller.comfort(now, sequence, payload),
-            LegEvent::Digit { digit, duration_ms } => self.keyed(now, digit, duration_ms)?,
+            LegEvent::Digit { digit, duration_ms } => {
+                if self.caller.key_signalled() {
+                    self.keyed(now, digit, duration_ms)?;
+                }
+            }
+            LegEvent::KeysInSound(may) => self.caller.keys_in_sound(may),
             LegEvent::Offered => self.offered(),
             LegEvent::Answered => self.answered(now)?,
             LegEvent::Renegotiated(codec) => self.caller.send_with(codec),
@@ -55,13 +61,11 @@ impl Call {
             LegEvent::Comfort { sequence, payload } => agent.comfort(now, sequence, payload),
             LegEvent::Renegotiated(codec) => agent.send_with(codec),
             LegEvent::Digit { digit, duration_ms } => {
-                self.note(now, What::Keyed { role: LegRole::Agent, digit, duration_ms });
-                if self.bridged {
-                    self.cross_key(LegRole::Caller, digit, duration_ms);
-                } else {
-                    self.escalate(now, Escalating::AgentKeyed { dial: self.dial, digit })?;
+                if agent.key_signalled() {
+                    self.agent_keyed(now, digit, duration_ms, true)?;
                 }
             }
+            LegEvent::KeysInSound(may) => agent.keys_in_sound(may),
             LegEvent::Offered => {
                 self.escalate(now, Escalating::AgentRinging { dial: self.dial })?
             }
@@ -87,6 +91,45 @@ impl Call {
     fn signalled(&mut self, now: MediaTime, role: LegRole, sent: bool, summary: &str) {
         let direction = if sent { Direction::Sent } else { Direction::Received };
         self.note(now, What::Sip { role, direction, summary: summary.to_owned() });
+    }
+
+    /// Takes the keys that a tick's sound had in it. Over a bridge they have crossed already.
+    pub(super) fn keys_heard(
+        &mut self,
+        now: MediaTime,
+        caller: Option<Pressed>,
+        agent: Option<Pressed>,
+    ) -> Result<(), CallError> {
+        let over = matches!(self.phase, Phase::Parting { .. } | Phase::Over);
+        if let Some(key) = caller.filter(|_| !over) {
+            if self.bridged {
+                let (role, digit, duration_ms) = (LegRole::Caller, key.sign, key.lasting_ms);
+                self.note(now, What::Keyed { role, digit, duration_ms });
+            } else {
+                self.keyed(now, key.sign, key.lasting_ms)?;
+            }
+        }
+        match agent {
+            Some(key) => self.agent_keyed(now, key.sign, key.lasting_ms, false),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a key of the agent; `crosses` where the caller is to be given it, too.
+    fn agent_keyed(
+        &mut self,
+        now: MediaTime,
+        digit: char,
+        duration_ms: u32,
+        crosses: bool,
+    ) -> Result<(), CallError> {
+        self.note(now, What::Keyed { role: LegRole::Agent, digit, duration_ms });
+        match (self.bridged, crosses) {
+            (true, true) => self.cross_key(LegRole::Caller, digit, duration_ms),
+            (true, false) => {}
+            (false, _) => self.escalate(now, Escalating::AgentKeyed { dial: self.dial, digit })?,
+        }
+        Ok(())
     }
 
     fn offered(&mut self) {

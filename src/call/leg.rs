@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use cordboard_audio::codec::{Codec, Encoder};
+use cordboard_audio::dtmf::{KeyDetector, Pressed};
 use cordboard_audio::halfband::{Doubler, Halver};
 use cordboard_audio::jitter::Packet;
 use cordboard_audio::receive::Receiver;
@@ -26,6 +27,8 @@ pub(super) struct Leg {
     ears: (Halver, Doubler),
     /// What is said, to 16 kHz.
     mouth: Doubler,
+    keys: KeyDetector,
+    key_source: KeySource,
     /// What the assistant says on it.
     pub(super) voice: Voice,
     /// Whether the far end has us on hold.
@@ -43,6 +46,17 @@ pub(super) struct Leg {
     sent: u64,
 }
 
+/// Where the keys of a leg come from; the first that is used is the only one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeySource {
+    /// None has come, and they may be in the sound.
+    Unknown,
+    /// In the sound.
+    Sound,
+    /// Signalled, by telephone events or INFO.
+    Signalled,
+}
+
 /// A tick's sound of a far end, at both rates.
 #[derive(Debug)]
 pub(super) struct Heard {
@@ -50,6 +64,8 @@ pub(super) struct Heard {
     pub(super) narrow: Frame,
     /// 16 kHz; silence where it was not asked for and did not come so.
     pub(super) wide: Frame,
+    /// A key that was let go in it.
+    pub(super) key: Option<Pressed>,
 }
 
 impl Leg {
@@ -61,6 +77,8 @@ impl Leg {
             receiver: Receiver::new(Codec::Pcmu),
             ears: (Halver::new(), Doubler::new()),
             mouth: Doubler::new(),
+            keys: KeyDetector::new(),
+            key_source: KeySource::Signalled,
             voice: Voice::new(SampleRate::NARROW),
             held: false,
             sending: false,
@@ -138,13 +156,38 @@ impl Leg {
         if own.rate() == SampleRate::WIDE {
             let mut narrow = other(SampleRate::NARROW);
             self.ears.0.push_into(own.samples(), narrow.samples_mut());
-            return Heard { narrow, wide: own };
+            return Heard { narrow, wide: own, key: self.key_in(&narrow) };
         }
         let mut raised = other(SampleRate::WIDE);
         if wide {
             self.ears.1.push_into(own.samples(), raised.samples_mut());
         }
-        Heard { narrow: own, wide: raised }
+        Heard { narrow: own, wide: raised, key: self.key_in(&own) }
+    }
+
+    /// Says whether keys may come in the sound.
+    pub(super) fn keys_in_sound(&mut self, may: bool) {
+        if may != (self.key_source != KeySource::Signalled) {
+            self.key_source = if may { KeySource::Unknown } else { KeySource::Signalled };
+            self.keys.reset();
+        }
+    }
+
+    /// Takes note of a key that was signalled; whether it counts.
+    pub(super) fn key_signalled(&mut self) -> bool {
+        if self.key_source == KeySource::Unknown {
+            self.key_source = KeySource::Signalled;
+        }
+        self.key_source == KeySource::Signalled
+    }
+
+    fn key_in(&mut self, narrow: &Frame) -> Option<Pressed> {
+        if self.key_source == KeySource::Signalled {
+            return None;
+        }
+        let pressed = self.keys.hear(narrow.samples())?;
+        self.key_source = KeySource::Sound;
+        Some(pressed)
     }
 
     /// Whether what is sent is 16 kHz.

@@ -1,5 +1,6 @@
 //! One tick: 20 ms of every leg, in and out, and every deadline.
 
+use cordboard_audio::dtmf::Pressed;
 use cordboard_audio::{Frame, MediaTime, SampleRate, mix};
 
 use super::leg::{Heard, Leg};
@@ -11,7 +12,8 @@ use crate::timeline::LegRole;
 impl Call {
     /// Plays and listens for 20 ms, then looks at the deadlines.
     pub(super) fn tick(&mut self, now: MediaTime) -> Result<(), CallError> {
-        self.move_sound(now);
+        let (caller, agent) = self.move_sound(now);
+        self.keys_heard(now, caller, agent)?;
         if self.conversation_deadline.is_some_and(|deadline| now >= deadline) {
             self.conversation_deadline = None;
             self.conversation.handle_input(now, Input::Timeout)?;
@@ -27,7 +29,8 @@ impl Call {
         self.mind_footing(now)
     }
 
-    fn move_sound(&mut self, now: MediaTime) {
+    /// Moves 20 ms of sound; gives the keys that were in it, the caller's and the agent's.
+    fn move_sound(&mut self, now: MediaTime) -> (Option<Pressed>, Option<Pressed>) {
         let wide = |leg: Option<&Leg>| leg.is_some_and(Leg::speaks_wide);
         let heard = self.caller.listen(now, self.bridged && wide(self.agent.as_ref()));
         let uplink = heard.narrow;
@@ -48,6 +51,7 @@ impl Call {
         if self.recording.is_some() {
             self.out.push_back(Output::Record(recorded(&uplink, &downlink)));
         }
+        (heard.key, human.and_then(|human| human.key))
     }
 
     /// Plays the caller this tick's sound; gives it at 8 kHz.

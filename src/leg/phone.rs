@@ -94,6 +94,8 @@ pub(crate) struct PhoneLeg {
     news: Option<Network>,
     /// A key whose packet has been told and which is still to be told itself.
     pressed: Option<Digit>,
+    /// Whether keys may come in the sound, where the call has yet to be told.
+    keys_in_sound: Option<bool>,
     budget: u32,
     garbage: u64,
 }
@@ -171,6 +173,7 @@ impl PhoneLeg {
             may_be_plain: false,
             news: None,
             pressed: None,
+            keys_in_sound: None,
             budget: 0,
             garbage: 0,
         }
@@ -224,6 +227,9 @@ impl PhoneLeg {
         buffer: &'b mut [u8],
     ) -> Option<LegEvent<'b>> {
         let elapsed = now.since(MediaTime::ZERO);
+        if let Some(may) = self.keys_in_sound.take() {
+            return Some(LegEvent::KeysInSound(may));
+        }
         if let Some(pressed) = self.pressed.take() {
             return Some(digit(pressed));
         }
@@ -480,6 +486,7 @@ impl PhoneLeg {
         latch.resignal(agreed.remote);
         self.keys.set_clock(agreed.telephone_event_hz);
         self.path.agree(&agreed, self.negotiation.keys(), clock_hz);
+        self.keys_in_sound = Some(agreed.telephone_event_received.is_none());
         self.agreed = Some(agreed);
     }
 }

@@ -233,6 +233,10 @@ fn leg_event(to: &mut Writer, event: &LegEvent<'_>) {
             to.byte(9);
             put_cause(to, *cause);
         }
+        LegEvent::KeysInSound(may) => {
+            to.byte(13);
+            to.byte(u8::from(*may));
+        }
         LegEvent::Signalled { sent, summary } => {
             to.byte(10);
             to.byte(u8::from(*sent));
@@ -272,6 +276,7 @@ fn take_leg_event<'a>(from: &mut Reader<'a>) -> Result<LegEvent<'a>, RecordError
         10 => LegEvent::Signalled { sent: from.byte()? != 0, summary: from.text()?.to_owned() },
         11 => LegEvent::Network(take_network(from)?),
         12 => LegEvent::Comfort { sequence: from.small()?, payload: from.bytes()? },
+        13 => LegEvent::KeysInSound(from.byte()? != 0),
         tag => return Err(RecordError::Unknown { tag, place: "an event of a leg" }),
     })
 }

@@ -124,7 +124,12 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
         ("[sip]\nhold_end_s = 5", "sip.hold_end_s", "5", "from 10 to 86400"),
         ("[sip]\ntrace = \"some\"", "sip.trace", "\"some\"", "bool"),
         ("[media]\ncodecs = [\"g729\"]", "media.codecs.0", "\"g729\"", "\"opus\""),
-        ("[media]\ncodecs = [\"pcmu\", \"PCMU\"]", "media.codecs", "[\"pcmu\", \"PCMU\"]", "each once"),
+        (
+            "[media]\ncodecs = [\"pcmu\", \"PCMU\"]",
+            "media.codecs",
+            "[\"pcmu\", \"PCMU\"]",
+            "each once",
+        ),
         ("[media]\ncodecs = []", "media.codecs", "[]", "one or more"),
         ("[turn]\nspeech_on = 1.5", "turn.speech_on", "1.5", "from 0 to 1"),
         ("[turn]\nspeech_off = 0.9", "turn.speech_off", "0.9", "at most turn.speech_on"),

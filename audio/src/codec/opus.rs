@@ -73,8 +73,7 @@ fn clipped(decoded: opus::Result<usize>, out: &mut [f32]) -> usize {
 
 impl Encoding {
     pub(super) fn new() -> Self {
-        let encoder =
-            opus::Encoder::new(SampleRate::WIDE.hz(), Channels::Mono, Application::Voip);
+        let encoder = opus::Encoder::new(SampleRate::WIDE.hz(), Channels::Mono, Application::Voip);
         Self(encoder.and_then(set_up).ok())
     }
 

@@ -84,8 +84,9 @@ fn any_bytes_are_survived() {
         let (mut decoder, mut out) = (Decoder::new(codec), [0.0; 2_000]);
         for n in 0..3_000_u32 {
             let len = (n % 70) as usize;
-            let bytes: Vec<u8> =
-                (0..len as u32).map(|k| (n.wrapping_mul(2_654_435_761) >> (k % 24)) as u8).collect();
+            let bytes: Vec<u8> = (0..len as u32)
+                .map(|k| (n.wrapping_mul(2_654_435_761) >> (k % 24)) as u8)
+                .collect();
             let ticks = codec.ticks_of(&bytes);
             let decoded = decoder.decode_into(&bytes, &mut out);
             assert!(decoded == 0 || decoded == codec.samples_in(ticks), "{codec:?}: {bytes:?}");

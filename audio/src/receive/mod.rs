@@ -37,8 +37,8 @@ const ABOVE_NOISE_DB: f32 = 4.0;
 const NOISE_RISE_DB: f32 = 0.03;
 /// Quiet frames before a pause is a pause, so that no word's end is touched.
 const QUIET_FRAMES: u32 = 4;
-/// The play-out may be later than it aims to be by so much: a tick, by which it may begin late.
-const LATER_MS: i64 = 20;
+/// The play-out may be later than it aims to be by so much; it begins up to a tick late.
+const LATER_MS: i64 = 12;
 /// The play-out may be earlier by so much.
 const EARLIER_MS: i64 = 10;
 /// How alike two periods of speech are before one is left out or repeated.
@@ -296,7 +296,10 @@ impl Receiver {
         if self.jitter.held() == 0 {
             return false;
         }
-        self.fill(now, 2 * wanted);
+        // Of what is held alone: nothing is made up for it.
+        while self.len < 2 * wanted && self.jitter.held() > 0 {
+            self.fill(now, self.len + 1);
+        }
         let sound = &mut self.decoded[..self.len];
         let found = timescale::period(sound, self.codec.rate(), most, alike);
         let Some(period) = found.filter(|period| self.len >= wanted + period) else { return false };

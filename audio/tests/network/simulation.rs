@@ -81,7 +81,9 @@ pub(crate) fn play(
             last = *sample;
         }
         let target_ms = receiver.jitter().target().as_millis() as i64;
-        let added_ms = receiver.later_ms(now).map(|later| later + target_ms);
+        // What is played next is the next tick's.
+        let next = MediaTime::from_nanos(now_ns + 20_000_000);
+        let added_ms = receiver.later_ms(next).map(|later| later + target_ms);
         each(tick, Tick { pulled, counters: receiver.counters(), added_ms, steepest });
     }
 }

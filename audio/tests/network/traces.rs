@@ -120,7 +120,8 @@ fn after_a_storm_the_delay_is_back_within_ten_seconds() {
     let trace = traces().into_iter().find(|trace| trace.name == "jitter200");
     let Some(trace) = trace else { return };
     let storm = 1_000;
-    let calm = (storm..2_000).map(|number| Arrival { number, at_ns: (number * 20 + 40) * 1_000_000 });
+    let calm =
+        (storm..2_000).map(|number| Arrival { number, at_ns: (number * 20 + 40) * 1_000_000 });
     let stormy = trace.arrivals.iter().copied().filter(|it| it.number < storm);
     let mut arrivals: Vec<_> = stormy.chain(calm).collect();
     arrivals.sort_by_key(|arrival| arrival.at_ns);

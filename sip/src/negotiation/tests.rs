@@ -136,7 +136,7 @@ fn offer_and_answer_meet() {
     let mine = caller.accept_answer(&answer).unwrap();
     assert_eq!(theirs.remote, "192.0.2.1:4000".parse().unwrap());
     assert_eq!(mine.remote, "[2001:db8::2]:6000".parse().unwrap());
-    assert_eq!((mine.telephone_event, theirs.telephone_event), (Some(101), Some(101)));
+    assert_eq!((mine.telephone_event, theirs.telephone_event), (Some(110), Some(110)));
     assert_eq!(caller.accept_answer(&answer), Err(Refusal::NothingOffered));
 }
 
@@ -174,7 +174,7 @@ fn an_answer_may_renumber_the_keys() {
     let answer = offer("m=audio 5000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n");
     let agreed = caller.accept_answer(&answer).unwrap();
     assert_eq!((agreed.telephone_event, agreed.telephone_event_received), (Some(96), Some(101)));
-    assert!(caller.offer().contains(" 101\r\n"));
+    assert!(caller.offer().contains(" 101 110\r\n"));
 }
 
 proptest! {
