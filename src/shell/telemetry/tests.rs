@@ -20,8 +20,8 @@ fn canary() -> String {
     format!("say {CANARY} so")
 }
 
-/// A call with everything in it, from the ring to the end.
-fn whole_call() -> Vec<(u64, What)> {
+/// The begin of a call with everything in it: a prompt, a turn, a tool.
+fn first_half() -> Vec<(u64, What)> {
     let text = canary;
     vec![
         (
@@ -82,6 +82,13 @@ fn whole_call() -> Vec<(u64, What)> {
                 first_sound_ms: 2_900,
             },
         ),
+    ]
+}
+
+/// The rest of it: trouble, a hand-over, and the end.
+fn second_half() -> Vec<(u64, What)> {
+    let text = canary;
+    vec![
         (3_000, What::Keyed { role: LegRole::Caller, digit: '7', duration_ms: 100 }),
         (3_100, What::Repaired { cause: RepairCause::NoMatch, count: 1 }),
         (3_200, What::Silence { owed_by: Debtor::Assistant, for_ms: 3_100 }),
@@ -120,7 +127,7 @@ fn whole_call() -> Vec<(u64, What)> {
 }
 
 fn entries() -> impl Iterator<Item = Entry> {
-    whole_call().into_iter().map(|(at_ms, what)| Entry { v: 1, at_ms, what })
+    first_half().into_iter().chain(second_half()).map(|(at_ms, what)| Entry { v: 1, at_ms, what })
 }
 
 fn page_of_a_call() -> String {
