@@ -53,6 +53,8 @@ struct Loss {
     before: Option<(Cycle, usize)>,
     /// Step between the last sample received and the first made up.
     step: f32,
+    /// The loudest that was heard: nothing louder is made up.
+    loudest: f32,
 }
 
 /// A stretch of the source that is repeated.
@@ -118,6 +120,7 @@ impl Concealer {
             now: Cycle { periods: 1, position: 0 },
             before: None,
             step: self.source[end - 1] - self.source[end - 1 - period],
+            loudest: self.source.iter().fold(0.0, |most, sample| most.max(sample.abs())),
         });
     }
 
@@ -144,7 +147,7 @@ impl Concealer {
         let gain = 1.0 - over as f32 / (sixty_ms - ten_ms) as f32;
         loss.made += 1;
         self.loss = Some(loss);
-        (sample * gain.max(0.0)).clamp(-1.0, 1.0)
+        (sample * gain.max(0.0)).clamp(-loss.loudest, loss.loudest)
     }
 
     /// Samples over which sound fades in after the loss: a quarter of a period, and 4 ms more for

@@ -220,8 +220,8 @@ impl JitterBuffer {
                 let hole = head.timestamp - play;
                 let ours = absent(&self.slots, stream.next, head.sequence) * ticks_each - made_up;
                 if hole > 0 && ours > 0 {
-                    if present < self.lateness.due(play) {
-                        // Played sooner than is aimed at: what is missing may still come.
+                    if present + ticks_of_ms(20, self.codec) <= self.lateness.due(play) {
+                        // A frame sooner than is aimed at: what is missing may still come.
                         return Popped::Dry;
                     }
                     let longest = ticks_of_ms(20, self.codec).max(ticks_each);

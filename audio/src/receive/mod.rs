@@ -39,8 +39,9 @@ const NOISE_RISE_DB: f32 = 0.03;
 const QUIET_FRAMES: u32 = 4;
 /// The play-out may be later than it aims to be by so much; it begins up to a tick late.
 const LATER_MS: i64 = 12;
-/// The play-out may be earlier by so much.
-const EARLIER_MS: i64 = 10;
+/// How far beyond its aim an early play-out is moved, so that it need not be moved again soon. It
+/// may not be early at all: a frame may need a packet that begins in its middle.
+const BEYOND_MS: u64 = 5;
 /// How alike two periods of speech are before one is left out or repeated.
 const ALIKE: f32 = 0.85;
 /// And how alike where the play-out is far off.
@@ -268,7 +269,7 @@ impl Receiver {
         self.unchanged = self.unchanged.saturating_add(1);
         let pause = self.is_pause(wanted);
         let Some(later_ms) = self.later_ms(now) else { return };
-        if (-EARLIER_MS..=LATER_MS).contains(&later_ms) {
+        if (0..=LATER_MS).contains(&later_ms) {
             return;
         }
         let far_off = later_ms.abs() >= FAR_OFF_MS;
@@ -281,7 +282,9 @@ impl Receiver {
             return;
         }
         let rate = self.codec.rate();
-        let most = (later_ms.unsigned_abs() as usize) * rate.hz() as usize / 1_000;
+        let beyond_ms = if later_ms < 0 { BEYOND_MS } else { 0 };
+        let most_ms = (later_ms.unsigned_abs() + beyond_ms) as usize;
+        let most = most_ms * rate.hz() as usize / 1_000;
         let changed = if later_ms > 0 {
             self.shorten(now, wanted, most, alike)
         } else {

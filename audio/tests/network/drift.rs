@@ -10,7 +10,7 @@ const TICKS: u64 = 2 * 3_600 * 50;
 fn two_hours_of_drift_neither_starve_nor_flood_nor_move_the_delay() {
     println!("{:>8} {:>6} {:>9} {:>10} {:>11}", "drift", "made", "discarded", "delay", "steepest");
     for ppm in [-300_i64, -100, 100, 300] {
-        let arrivals = (0..TICKS).map(|number| Arrival {
+        let arrivals = (0..TICKS + 200).map(|number| Arrival {
             number,
             at_ns: (number as i64 * 20 * (1_000_000 + ppm)) as u64,
         });
