@@ -273,7 +273,7 @@ fn middle(ntp: u64) -> u32 {
 }
 
 fn millis(units: u32) -> u32 {
-    u32::try_from(u64::from(units) * 1_000 >> 16).unwrap_or(u32::MAX)
+    u32::try_from((u64::from(units) * 1_000) >> 16).unwrap_or(u32::MAX)
 }
 
 /// A span in ticks of the RTP clock, modulo 2^32 as timestamps are.

@@ -340,7 +340,7 @@ fn address(value: &str) -> Option<IpAddr> {
 
 /// `<port> [IN IP4 <address>]`
 fn rtcp(value: &str) -> Option<(u16, Option<IpAddr>)> {
-    let (port, place) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
+    let (port, place) = value.trim().split_once(' ').unwrap_or_else(|| (value.trim(), ""));
     let port = port.parse().ok().filter(|it| *it != 0)?;
     Some((port, address(place)))
 }

@@ -243,7 +243,7 @@ impl Path {
         let to = match (self.rtcp.is_some(), peer) {
             (_, None) => return false,
             (false, peer) => peer,
-            (true, _) => self.reports_heard.or(self.reports_wanted.filter(same)),
+            (true, _) => self.reports_heard.or_else(|| self.reports_wanted.filter(same)),
         };
         let Some(to) = to else { return false };
         let socket = self.rtcp.as_ref().unwrap_or(&self.rtp);

@@ -132,7 +132,7 @@ impl Opener {
     /// A source as it stands, new where it is not known.
     fn source(&self, ssrc: u32) -> Source {
         let known = self.sources[..self.known].iter().find(|it| it.ssrc == ssrc);
-        known.copied().unwrap_or(Source { ssrc, ..Source::default() })
+        known.copied().unwrap_or_else(|| Source { ssrc, ..Source::default() })
     }
 
     /// Keeps a source that has authenticated.
