@@ -114,7 +114,7 @@ impl Crypto {
         chosen
     }
 
-    /// Takes the offer that was judged; the lines of our answer are then [`Self::lines`].
+    /// Takes the offer that was judged; [`Self::write`] then writes our line.
     pub(super) fn answer(&mut self, secured: Secured) {
         let Secured::By(theirs) = secured else {
             self.forget();
