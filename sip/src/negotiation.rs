@@ -11,8 +11,8 @@ mod crypto;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use self::codecs::{COMFORT_NOISE, Formats, TELEPHONE_EVENT_WIDE, matched};
 pub use self::codecs::{AudioCodec, PayloadTypes, TELEPHONE_EVENT};
+use self::codecs::{COMFORT_NOISE, Formats, TELEPHONE_EVENT_WIDE, matched};
 use self::crypto::Crypto;
 pub use self::crypto::without_keys;
 pub use crate::sdp::Direction;

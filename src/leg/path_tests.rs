@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use cordboard_sip::negotiation::AudioCodec;
 use cordboard_sip::negotiation::Negotiation;
 use cordboard_sip::ports::Ports;
 use cordboard_sip::sender::Sender;
@@ -16,7 +17,8 @@ fn media(srtp: SrtpPolicy) -> MediaSettings {
     // Far from the ports of the tests beside this one, wherever they stand.
     let first = 30_000 + (std::process::id() % 100) as u16 * 200;
     let ports = Ports::new(first..=first + 199, rand::random()).unwrap();
-    MediaSettings { bind: HERE, advertised: HERE, ports, srtp, keys_may_travel: true }
+    let codecs = vec![AudioCodec::Pcmu, AudioCodec::Pcma];
+    MediaSettings { bind: HERE, advertised: HERE, ports, codecs, srtp, keys_may_travel: true }
 }
 
 struct End {

@@ -203,7 +203,7 @@ const ALL_FOUR: &str = "m=audio 5000 RTP/AVP 96 9 0 8 13 97 98\r\na=rtpmap:96 OP
 #[test]
 fn opus_is_taken_with_the_offered_number_and_keys_of_its_clock() {
     let (agreed, answer) = ours().answer(&offer(ALL_FOUR)).unwrap();
-    assert_eq!((agreed.codec, agreed.payload_type), (AudioCodec::Opus, 96));
+    assert_eq!((agreed.codec, agreed.payload_type), (Opus, 96));
     assert_eq!((agreed.telephone_event, agreed.telephone_event_hz), (Some(97), 48_000));
     assert_eq!(agreed.comfort_noise, None, "Opus says itself that it is silent");
     assert!(answer.contains("m=audio 4000 RTP/AVP 96 97\r\na=rtpmap:96 opus/48000/2\r\n"));
