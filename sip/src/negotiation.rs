@@ -319,9 +319,7 @@ impl Negotiation {
             direction: matched.direction.and(offered.direction),
             received: offered_types.or(matched.received),
             comfort_noise: matched.comfort_noise.and(offered.formats.comfort_noise),
-            telephone_event_received: matched
-                .telephone_event
-                .and(keys.map(|(payload_type, _)| *payload_type)),
+            telephone_event_received: matched.telephone_event.zip(keys).map(|(_, key)| key.0),
             ..matched
         };
         self.offered = None;

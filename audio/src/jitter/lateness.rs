@@ -20,7 +20,7 @@ const LATE_ONE_IN: u32 = 150;
 const COMMON_ONE_IN: u32 = 20;
 /// Added to the percentile: a bin, for what lies between two arrivals at its edge.
 const MARGIN_MS: i64 = BIN_MS;
-/// Least target: a tick of the player, since a frame may begin in the middle of a packet; and a bin.
+/// Least target: a tick, since a frame may begin in the middle of a packet, and a bin.
 const TARGET_MIN_MS: i64 = 25;
 /// What a target may be whatever is common.
 const TARGET_FREE_MS: i64 = 80;

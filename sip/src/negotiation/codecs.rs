@@ -123,7 +123,7 @@ impl PayloadTypes {
     /// These, and for codecs that are not among them those of another.
     pub(super) fn or(self, other: Self) -> Self {
         let taken = |payload_type: &u8| self.codec(*payload_type).is_some();
-        Self(std::array::from_fn(|n| self.0[n].or(other.0[n].filter(|it| !taken(it)))))
+        Self(std::array::from_fn(|n| self.0[n].or_else(|| other.0[n].filter(|it| !taken(it)))))
     }
 
     /// Says on which payload type a codec comes.

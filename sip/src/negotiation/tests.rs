@@ -202,6 +202,7 @@ const ALL_FOUR: &str = "m=audio 5000 RTP/AVP 96 9 0 8 13 97 98\r\na=rtpmap:96 OP
 
 #[test]
 fn opus_is_taken_with_the_offered_number_and_keys_of_its_clock() {
+    use AudioCodec::{G722, Opus, Pcma, Pcmu};
     let (agreed, answer) = ours().answer(&offer(ALL_FOUR)).unwrap();
     assert_eq!((agreed.codec, agreed.payload_type), (Opus, 96));
     assert_eq!((agreed.telephone_event, agreed.telephone_event_hz), (Some(97), 48_000));
@@ -209,7 +210,6 @@ fn opus_is_taken_with_the_offered_number_and_keys_of_its_clock() {
     assert!(answer.contains("m=audio 4000 RTP/AVP 96 97\r\na=rtpmap:96 opus/48000/2\r\n"));
     assert!(answer.contains("useinbandfec=1;usedtx=1"), "{answer}");
     // What was offered may come, whatever was answered with.
-    use AudioCodec::{G722, Opus, Pcma, Pcmu};
     let received = [96, 9, 0, 8, 111].map(|it| agreed.received.codec(it));
     assert_eq!(received, [Some(Opus), Some(G722), Some(Pcmu), Some(Pcma), None]);
 }
