@@ -8,6 +8,7 @@
 
 mod agent_phone;
 mod calls;
+mod codecs;
 mod corpora;
 mod floods;
 mod garbage;
