@@ -77,7 +77,8 @@ impl Challenge {
     ///
     /// ```
     /// use cordboard_sip::digest::{Algorithm, Challenge};
-    /// let challenge = Challenge::parse("Digest realm=\"a, b\", nonce=\"x\", qop=\"auth\"").unwrap();
+    /// let field = "Digest realm=\"a, b\", nonce=\"x\", qop=\"auth\"";
+    /// let challenge = Challenge::parse(field).unwrap();
     /// assert_eq!((challenge.realm.as_str(), challenge.algorithm), ("a, b", Algorithm::Md5));
     /// ```
     #[must_use]

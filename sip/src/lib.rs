@@ -10,8 +10,8 @@
 //! - [`srtp`] and [`rtcp`]: the same secured, and reports on it (RFC 3711, RFC 3550, RFC 3611).
 //! - [`latch`]: where the far side's packets may come from.
 //! - [`dtmf`]: keys as telephone events (RFC 4733).
-//! - [`ports`] and [`access`]: which ports we use, whom we listen to and whom we may ring; [`bans`]:
-//!   whom not for a while.
+//! - [`ports`] and [`access`]: which ports we use, whom we listen to and whom we may ring.
+//! - [`bans`]: whom we do not listen to for a while.
 //! - [`session_timer`] and [`reliable`]: calls whose far end vanished, and provisional responses
 //!   that must arrive (RFC 4028, RFC 3262).
 //! - [`trunk`], [`digest`], [`registration`], [`srv`], [`certificate`]: carriers, and how we are
