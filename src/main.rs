@@ -9,5 +9,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Chosen before anything could ask for one: rustls has no default with several providers.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     cordboard::cli::run()
 }

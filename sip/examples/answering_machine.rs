@@ -8,7 +8,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use cordboard_sip::access::Access;
-use cordboard_sip::endpoint::{Endpoint, EndpointConfig, Incoming, LegSignal, T1};
+use cordboard_sip::endpoint::{Endpoint, EndpointConfig, Incoming, LegSignal};
 use cordboard_sip::negotiation::{AudioCodec, Negotiation};
 use cordboard_sip::ports::Ports;
 use cordboard_sip::rtp::MAX_PACKET_BYTES;
@@ -27,10 +27,9 @@ async fn main() -> Result<(), Failure> {
     let config = EndpointConfig {
         bind_udp: Some(address),
         bind_tcp: Some(address),
-        advertised: None,
         access: Access::new(["127.0.0.0/8", "::1"], [])?,
         user_agent: "cordboard-answering-machine".to_owned(),
-        t1: T1,
+        ..EndpointConfig::default()
     };
     let (endpoint, mut calls) = Endpoint::bind(config).await?;
     let ports = Ports::new(20_000..=29_999, u64::from(std::process::id()))?;

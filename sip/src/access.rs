@@ -141,6 +141,13 @@ impl Access {
         self.trusts(source) || self.lists().outbound.iter().any(listed)
     }
 
+    /// With more networks that may call in.
+    #[must_use]
+    pub fn trusting_too(self, networks: impl IntoIterator<Item = IpNet>) -> Self {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).inbound.extend(networks);
+        self
+    }
+
     /// Whether requests of this address are served.
     #[must_use]
     pub fn trusts(&self, source: IpAddr) -> bool {

@@ -77,8 +77,8 @@ impl Challenge {
     ///
     /// ```
     /// use cordboard_sip::digest::{Algorithm, Challenge};
-    /// let field = "Digest realm=\"a, b\", nonce=\"x\", qop=\"auth\"";
-    /// let challenge = Challenge::parse(field).unwrap();
+    /// let value = "Digest realm=\"a, b\", nonce=\"x\", qop=\"auth\"";
+    /// let challenge = Challenge::parse(value).unwrap();
     /// assert_eq!((challenge.realm.as_str(), challenge.algorithm), ("a, b", Algorithm::Md5));
     /// ```
     #[must_use]

@@ -233,7 +233,9 @@ async fn what_must_not_or_cannot_be_rung_is_not() {
     let uri = |uri: &str| Some(DialError::Uri { uri: uri.to_owned() });
     let elsewhere = Some(DialError::NotAllowed { host: "192.0.2.1".to_owned() });
     assert_eq!(dial(&|it| it.to = "sip:x@192.0.2.1".to_owned()), elsewhere);
-    assert_eq!(dial(&|it| it.to = "tel:+441".to_owned()), uri("tel:+441"));
+    assert_eq!(dial(&|it| it.to = "http:x@127.0.0.1".to_owned()), uri("http:x@127.0.0.1"));
+    let number = Some(DialError::Number { number: "+441".to_owned() });
+    assert_eq!(dial(&|it| it.to = "tel:+441".to_owned()), number);
     let split = "sip:x@127.0.0.1\r\nEvil: 1";
     assert_eq!(dial(&|it| it.to = split.to_owned()), uri(split));
     let field = |name: &str| Some(DialError::Field { name: name.to_owned() });

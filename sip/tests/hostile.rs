@@ -40,10 +40,10 @@ async fn guarded(bans: BanRule) -> Side {
     let config = EndpointConfig {
         bind_udp: any,
         bind_tcp: any,
-        advertised: None,
         access: access.with_bans(bans),
         user_agent: "test".to_owned(),
         t1: T1,
+        ..EndpointConfig::default()
     };
     Endpoint::bind(config).await.expect("loopback is there")
 }

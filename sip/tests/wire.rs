@@ -4,7 +4,6 @@ mod support;
 
 use std::time::Duration;
 
-use cordboard_sip::access::Access;
 use cordboard_sip::endpoint::{Admission, Endpoint, EndpointConfig, LegSignal, T1};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -195,14 +194,8 @@ async fn invites_that_ask_too_much_are_refused_with_what_would_do() {
 
 #[tokio::test]
 async fn strangers_are_refused_and_scanners_hear_nothing() {
-    let config = EndpointConfig {
-        bind_udp: "127.0.0.1:0".parse().ok(),
-        bind_tcp: None,
-        advertised: None,
-        access: Access::default(),
-        user_agent: "test".to_owned(),
-        t1: T1,
-    };
+    let config =
+        EndpointConfig { bind_udp: "127.0.0.1:0".parse().ok(), ..EndpointConfig::default() };
     let (here, mut calls) = Endpoint::bind(config).await.unwrap();
     let phone = Phone::new(&here).await;
     let scan = phone.request("INVITE", "scan", 1, "", &sdp(4000));

@@ -98,7 +98,8 @@ pub(super) fn call(settings: Settings, uri: &str, route: &str) -> Result<(), Fau
 }
 
 fn announce(service: &Service) {
-    for (transport, address) in [("udp", service.sip_udp()), ("tcp", service.sip_tcp())] {
+    let (udp, tcp, tls) = (service.sip_udp(), service.sip_tcp(), service.sip_tls());
+    for (transport, address) in [("udp", udp), ("tcp", tcp), ("tls", tls)] {
         if let Some(address) = address {
             say(&format!("sip {transport} {address}"));
         }

@@ -11,7 +11,7 @@ use cordboard_audio::receive::Receiver;
 use cordboard_audio::{Frame, MediaTime, SampleRate};
 use cordboard_sip::access::Access;
 use cordboard_sip::endpoint::{
-    BindError, DialRequest, Endpoint, EndpointConfig, Incoming, LegSignal, T1,
+    BindError, DialRequest, Endpoint, EndpointConfig, Incoming, LegSignal,
 };
 use cordboard_sip::negotiation::AudioCodec;
 use cordboard_sip::ports::{Ports, PortsError};
@@ -92,11 +92,9 @@ impl Phone {
         let everybody_here = Access::new(["127.0.0.0/8", "::1/128"], ["127.0.0.0/8", "::1"]);
         let (endpoint, incoming) = Endpoint::bind(EndpointConfig {
             bind_udp: Some(address),
-            bind_tcp: None,
-            advertised: None,
             access: everybody_here.expect("loopback is an address"),
             user_agent: "Cordboard scripted phone".to_owned(),
-            t1: T1,
+            ..EndpointConfig::default()
         })
         .await?;
         let ports = Ports::new(ports, rand::random())?;

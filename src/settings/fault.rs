@@ -128,7 +128,7 @@ fn allowed(kind: &Kind) -> String {
 
 /// The value as it stands in the sources; what is secret is not shown.
 fn value_at(figment: &Figment, path: &[String]) -> String {
-    if path.last().is_some_and(|name| name == "token") {
+    if path.last().is_some_and(|name| name == "token" || name == "password") {
         return "not shown".to_owned();
     }
     find(figment, path).map_or_else(|| "not readable".to_owned(), |value| shown(&value))

@@ -13,6 +13,7 @@ mod reach;
 mod remote;
 mod sections;
 mod telemetry;
+mod trunk;
 
 use std::path::Path;
 
@@ -33,6 +34,7 @@ pub use sections::{
     VadChoice,
 };
 pub use telemetry::TelemetrySettings;
+pub use trunk::{Secret, SrtpChoice, TransportChoice, TrunkSettings};
 
 /// All settings.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -42,6 +44,9 @@ pub struct Settings {
     pub sip: SipSettings,
     /// Sound on the wire.
     pub media: MediaSettings,
+    /// The carriers, the preferred first.
+    #[serde(rename = "trunk")]
+    pub trunks: Vec<TrunkSettings>,
     /// Which flow answers which address; the first that fits counts.
     #[serde(rename = "route")]
     pub routes: Vec<RouteSettings>,
@@ -91,7 +96,13 @@ impl Settings {
 
     /// What one value alone cannot tell; the first fault of each kind.
     fn faults(&self) -> Vec<SettingsFault> {
-        let checks = [self.check_floor(), self.check_reach(), self.check_names()];
+        let checks = [
+            self.check_floor(),
+            self.check_reach(),
+            self.check_tls(),
+            self.check_trunks(),
+            self.check_names(),
+        ];
         checks.into_iter().filter_map(Result::err).collect()
     }
 
@@ -143,11 +154,69 @@ impl Settings {
             )?;
         }
         refuse(
-            self.sip.listen_udp.is_none() && self.sip.listen_tcp.is_none(),
+            self.sip.listen_udp.is_none()
+                && self.sip.listen_tcp.is_none()
+                && self.sip.listen_tls.is_none(),
             "sip.listen_tcp",
             &"off",
-            "an address, since sip.listen_udp is off".to_owned(),
+            "an address, since sip.listen_udp and sip.listen_tls are off".to_owned(),
         )
+    }
+
+    fn check_tls(&self) -> Result<(), SettingsFault> {
+        let SipSettings { listen_tls, tls_certificate, tls_key, .. } = &self.sip;
+        let file = "a file in PEM".to_owned();
+        refuse(
+            listen_tls.is_some() && tls_certificate.is_none(),
+            "sip.tls_certificate",
+            &"not set",
+            format!("{file}, since sip.listen_tls is on"),
+        )?;
+        refuse(
+            tls_certificate.is_some() && tls_key.is_none(),
+            "sip.tls_key",
+            &"not set",
+            format!("{file}, the key of sip.tls_certificate"),
+        )
+    }
+
+    fn check_trunks(&self) -> Result<(), SettingsFault> {
+        for (index, trunk) in self.trunks.iter().enumerate() {
+            let setting = |name: &str| format!("trunk.{index}.{name}");
+            let unset = &"not set";
+            let has_secret = trunk.password.is_some() || trunk.password_file.is_some();
+            refuse(
+                self.trunks[..index].iter().any(|it| it.name == trunk.name),
+                &setting("name"),
+                &trunk.name,
+                "a name that no other [[trunk]] has".to_owned(),
+            )?;
+            refuse(
+                trunk.transport == TransportChoice::Tls && self.sip.listen_tls.is_none(),
+                "sip.listen_tls",
+                &"off",
+                format!("an address, since trunk {:?} is spoken to over tls", trunk.name),
+            )?;
+            refuse(
+                has_secret && trunk.username.is_none(),
+                &setting("username"),
+                unset,
+                "the name that the password belongs to".to_owned(),
+            )?;
+            refuse(
+                trunk.register && !has_secret,
+                &setting("password_file"),
+                unset,
+                "a file with the password, since register is on".to_owned(),
+            )?;
+            refuse(
+                trunk.register && trunk.from.is_empty(),
+                &setting("from"),
+                &"empty",
+                "the networks that the trunk's calls come from, since register is on".to_owned(),
+            )?;
+        }
+        Ok(())
     }
 
     fn check_names(&self) -> Result<(), SettingsFault> {

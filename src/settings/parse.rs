@@ -135,11 +135,11 @@ pub(super) fn text<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error>
     de.deserialize_any(Text)
 }
 
-/// Reads a `sip:` or `sips:` address.
+/// Reads a `sip:`, `sips:` or `tel:` address.
 pub(super) fn sip_uri<'de, D: Deserializer<'de>>(de: D) -> Result<String, D::Error> {
     let allowed = "a SIP address, as in \"sip:alice@127.0.0.1:5090\"";
     let uri = text(de).map_err(|_| D::Error::custom(allowed))?;
-    let rest = uri.strip_prefix("sip:").or_else(|| uri.strip_prefix("sips:"));
+    let rest = ["sip:", "sips:", "tel:"].iter().find_map(|it| uri.strip_prefix(it));
     match rest {
         Some(rest) if !rest.is_empty() && !uri.contains(char::is_whitespace) => Ok(uri),
         _ => Err(D::Error::custom(allowed)),

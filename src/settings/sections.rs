@@ -27,6 +27,19 @@ pub struct SipSettings {
     /// Where TCP is listened on; none is off.
     #[serde(deserialize_with = "parse::listen")]
     pub listen_tcp: Option<SocketAddr>,
+    /// Where TLS is listened on; none is off.
+    #[serde(deserialize_with = "parse::listen")]
+    pub listen_tls: Option<SocketAddr>,
+    /// Our certificate, with those between it and its root, in PEM.
+    pub tls_certificate: Option<PathBuf>,
+    /// Its key, in PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Roots that are believed beside those of the web, in PEM.
+    pub tls_ca: Option<PathBuf>,
+    /// Roots of the certificates that callers must show, in PEM; none is asked for by default.
+    pub tls_client_ca: Option<PathBuf>,
+    /// Name servers that are asked for trunks; none is those of the system.
+    pub name_servers: Vec<SocketAddr>,
     /// The address that others shall use, behind NAT.
     pub advertised: Option<IpAddr>,
     /// Networks that may call in.
@@ -99,6 +112,12 @@ impl Default for SipSettings {
         Self {
             listen_udp: listen,
             listen_tcp: listen,
+            listen_tls: None,
+            tls_certificate: None,
+            tls_key: None,
+            tls_ca: None,
+            tls_client_ca: None,
+            name_servers: Vec::new(),
             advertised: None,
             trusted: vec![Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8).into()],
             destinations: Vec::new(),

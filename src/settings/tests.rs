@@ -49,6 +49,7 @@ fn the_example_has_every_setting() {
         ("sip", ""),
         ("sip.bans", ""),
         ("route", "to = \"*\"\nflow = \"f\""),
+        ("trunk", "name = \"t\"\nhosts = [\"a\"]"),
         ("agent", "name = \"a\"\nuri = \"sip:a\"\nqueues = []"),
         ("queue", "name = \"q\""),
         ("media", ""),
@@ -188,7 +189,59 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
         ),
         ("[[queue]]\nname = \"a\"\n[[queue]]\nname = \"a\"", "queue.1.name", "a", "no other"),
     ];
-    for (toml, expected_name, expected_value, expected_allowed) in table {
+    assert_refused(&table);
+}
+
+#[test]
+fn trunks_and_certificates_that_make_no_sense_are_refused() {
+    let table = [
+        ("[sip]\nlisten_tls = \"127.0.0.1:0\"", "sip.tls_certificate", "not set", "PEM"),
+        ("[sip]\ntls_certificate = \"c\"", "sip.tls_key", "not set", "the key of"),
+        (
+            "[[trunk]]\nname = \"t\"\nhosts = [\"a\"]\ntransport = \"tls\"",
+            "sip.listen_tls",
+            "off",
+            "trunk \"t\"",
+        ),
+        ("[[trunk]]\nname = \"t\"\nhosts = []", "trunk.0.hosts", "[]", "sip.example.com"),
+        (
+            "[[trunk]]\nname = \"t\"\nhosts = [\"a\"]\nnumbers = [\"+\"]",
+            "trunk.0.numbers",
+            "[\"+\"]",
+            "\"+4930\"",
+        ),
+        (
+            "[[trunk]]\nname = \"t\"\nhosts = [\"a\"]\nregister = true",
+            "trunk.0.password_file",
+            "not set",
+            "since register is on",
+        ),
+        (
+            "[[trunk]]\nname = \"t\"\nhosts = [\"a\"]\nregister = true\n\
+             username = \"u\"\npassword = \"p\"",
+            "trunk.0.from",
+            "empty",
+            "since register is on",
+        ),
+        (
+            "[[trunk]]\nname = \"t\"\nhosts = [\"a\"]\npassword = \"\"",
+            "trunk.0.password",
+            "not shown",
+            "not empty",
+        ),
+        (
+            "[[trunk]]\nname = \"t\"\nhosts = [\"a\"]\nsrtp = \"maybe\"",
+            "trunk.0.srtp",
+            "\"maybe\"",
+            "\"require\"",
+        ),
+    ];
+    assert_refused(&table);
+}
+
+/// TOML, name, value, and a part of what is allowed.
+fn assert_refused(table: &[(&str, &str, &str, &str)]) {
+    for &(toml, expected_name, expected_value, expected_allowed) in table {
         match load(toml, &[]) {
             Err(SettingsFault::Value { name, value, allowed, .. }) => {
                 assert_eq!(name, expected_name, "{toml}");
@@ -246,6 +299,10 @@ fn a_token_is_never_printed() {
     assert!(!format!("{settings:?}").contains("XYZ"));
     let fault = load("[api]\ntoken = \"secretXYZ\"", &[]).unwrap_err();
     assert!(!format!("{fault} {fault:?}").contains("secretXYZ"), "{fault:?}");
+    let trunk = "[[trunk]]\nname = \"t\"\nhosts = [\"a\"]\nusername = \"u\"\n";
+    let settings = load(&format!("{trunk}password = \"XYZ\""), &[]).unwrap();
+    assert_eq!(settings.trunks[0].password.as_ref().unwrap().expose(), "XYZ");
+    assert!(!format!("{settings:?}").contains("XYZ"));
 }
 
 #[test]

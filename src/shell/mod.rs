@@ -20,6 +20,7 @@ mod services;
 mod sweep;
 mod telemetry;
 mod tools;
+mod trunks;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -62,6 +63,7 @@ use services::{Services, ToDesk};
 pub use telemetry::{ExportError, FilterError, Log};
 use telemetry::{Figures, Scrape};
 use tools::Tools;
+pub use trunks::SecretUnreadable;
 
 /// How long the last calls have to say goodbye once the drain time is over.
 const GOODBYE: Duration = Duration::from_secs(12);
@@ -174,6 +176,9 @@ pub enum ServeError {
     /// A network or destination makes no sense.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// A trunk's secret cannot be read.
+    #[error(transparent)]
+    Secret(#[from] SecretUnreadable),
     /// Agents or queues make no sense.
     #[error(transparent)]
     Desk(#[from] crate::desk::SettingsError),
@@ -276,6 +281,7 @@ impl Service {
         let mailboxes = mailboxes.into_iter().map(|(_, mailbox)| mailbox);
         spawn_workers(mailboxes, &services, &live, &mut threads);
         let projector = tokio::spawn(store.clone().project(stop.clone()));
+        trunks::watch_certificate(services.endpoint.clone(), stop.clone());
         let positions = spawn_desk(&settings, words, store.clone())?;
         let reception = reception(routes, &settings, 1);
         let link_base = link_base(&settings, api);
@@ -319,6 +325,12 @@ impl Service {
         self.services.endpoint.local_tcp()
     }
 
+    /// TLS address that calls come in on.
+    #[must_use]
+    pub fn sip_tls(&self) -> Option<SocketAddr> {
+        self.services.endpoint.local_tls()
+    }
+
     /// Address of the HTTP side.
     #[must_use]
     pub const fn api(&self) -> SocketAddr {
@@ -353,6 +365,7 @@ impl Service {
     /// `hurry`, says goodbye to the rest, and stops.
     pub async fn shut_down(self, hurry: impl Future<Output = ()>) {
         self.intake.drain();
+        self.services.endpoint.leave_trunks().await;
         let drain = Duration::from_secs(self.settings.shutdown.drain_s);
         tracing::info!(calls = self.calls(), "draining");
         tokio::select! {
@@ -496,6 +509,10 @@ fn endpoint_config(settings: &Settings) -> Result<EndpointConfig, ServeError> {
     Ok(EndpointConfig {
         bind_udp: sip.listen_udp,
         bind_tcp: sip.listen_tcp,
+        bind_tls: sip.listen_tls,
+        tls: trunks::tls(sip),
+        trunks: trunks::trunks(&settings.trunks)?,
+        name_servers: sip.name_servers.clone(),
         advertised: sip.advertised,
         access: access(settings)?,
         user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -526,7 +543,7 @@ fn access(settings: &Settings) -> Result<Access, AccessError> {
 
 fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSettings, ServeError> {
     let sip = &settings.sip;
-    let listen = sip.listen_udp.or(sip.listen_tcp).map(|address| address.ip());
+    let listen = sip.listen_udp.or(sip.listen_tcp).or(sip.listen_tls).map(|it| it.ip());
     let bind = listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let peer = sip.trusted.first().map_or(bind, ipnet::IpNet::addr);
     let advertised = sip.advertised.unwrap_or_else(|| endpoint.address_towards(peer));
@@ -543,6 +560,7 @@ fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSetti
 
 fn identity(endpoint: &Endpoint) -> String {
     let address = endpoint.local_udp().or_else(|| endpoint.local_tcp());
+    let address = address.or_else(|| endpoint.local_tls());
     address.map_or_else(
         || "sip:cordboard@localhost".to_owned(),
         |address| format!("sip:cordboard@{address}"),

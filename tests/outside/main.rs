@@ -14,6 +14,7 @@ mod floods;
 mod garbage;
 mod impatience;
 mod operation;
+mod over_tls;
 mod placed;
 mod refusals;
 mod ringer;

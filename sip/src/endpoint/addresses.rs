@@ -9,6 +9,7 @@ use rsipstack::sip::Transport;
 pub(super) struct Addresses {
     pub(super) udp: Option<SocketAddr>,
     pub(super) tcp: Option<SocketAddr>,
+    pub(super) tls: Option<SocketAddr>,
     pub(super) advertised: Option<IpAddr>,
 }
 
@@ -19,15 +20,21 @@ impl Addresses {
         if let Some(advertised) = self.advertised.filter(|_| !peer.is_loopback()) {
             return advertised;
         }
-        let bound = self.udp.or(self.tcp).map(|it| it.ip());
+        let bound = self.bound().map(|it| it.ip());
         bound.filter(|it| !it.is_unspecified()).unwrap_or_else(|| source_towards(peer))
+    }
+
+    /// An address that is listened on.
+    pub(super) fn bound(&self) -> Option<SocketAddr> {
+        self.udp.or(self.tcp).or(self.tls)
     }
 
     /// Address and port of a transport, as told to a peer.
     pub(super) fn listener(&self, transport: Transport, peer: IpAddr) -> SocketAddr {
         let bound = match transport {
-            Transport::Tcp => self.tcp.or(self.udp),
-            _ => self.udp.or(self.tcp),
+            Transport::Tls => self.tls.or(self.tcp).or(self.udp),
+            Transport::Tcp => self.tcp.or(self.udp).or(self.tls),
+            _ => self.udp.or(self.tcp).or(self.tls),
         };
         SocketAddr::new(self.towards(peer), bound.map_or(5060, |it| it.port()))
     }
@@ -37,6 +44,7 @@ impl Addresses {
         let address = self.listener(transport, peer);
         match transport {
             Transport::Tcp => format!("<sip:{address};transport=tcp>"),
+            Transport::Tls => format!("<sip:{address};transport=tls>"),
             _ => format!("<sip:{address}>"),
         }
     }
@@ -56,6 +64,11 @@ fn source_towards(peer: IpAddr) -> IpAddr {
     found.map_or(loopback, |it| it.ip())
 }
 
+/// Whether the system would let us send from this address.
+pub(super) fn is_ours(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,7 +84,7 @@ mod tests {
             (bound("0.0.0.0"), None, "127.0.0.1", "127.0.0.1"),
             (bound("0.0.0.0"), Some(public), "127.0.0.1", "127.0.0.1"),
         ] {
-            let addresses = Addresses { udp, tcp: None, advertised };
+            let addresses = Addresses { udp, tcp: None, tls: None, advertised };
             assert_eq!(addresses.towards(peer.parse().unwrap()).to_string(), expected);
         }
     }
@@ -81,11 +94,20 @@ mod tests {
         let addresses = Addresses {
             udp: Some("127.0.0.1:5060".parse().unwrap()),
             tcp: Some("127.0.0.1:5080".parse().unwrap()),
+            tls: Some("127.0.0.1:5061".parse().unwrap()),
             advertised: None,
         };
         let peer = IpAddr::from([127, 0, 0, 1]);
         assert_eq!(addresses.contact(Transport::Udp, peer), "<sip:127.0.0.1:5060>");
         let tcp = addresses.contact(Transport::Tcp, peer);
         assert_eq!(tcp, "<sip:127.0.0.1:5080;transport=tcp>");
+        let tls = addresses.contact(Transport::Tls, peer);
+        assert_eq!(tls, "<sip:127.0.0.1:5061;transport=tls>");
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_not_ours() {
+        assert!(is_ours(IpAddr::from([127, 0, 0, 1])));
+        assert!(!is_ours(IpAddr::from([203, 0, 113, 1])));
     }
 }

@@ -2,11 +2,12 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rsipstack::sip::headers::{Headers, make_header};
 use rsipstack::sip::prelude::HeadersExt;
 use rsipstack::sip::{
-    Header, Host, Method, Request, Response, SipMessage, Transport, Uri, Version,
+    Header, Host, Method, Request, Response, Scheme, SipMessage, Transport, Uri, Version,
 };
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transport::{SipAddr, SipConnection};
@@ -30,7 +31,7 @@ pub(super) struct Dialog {
     remote: String,
     /// Their tag.
     pub(super) remote_tag: String,
-    local_seq: u32,
+    local_seq: Arc<AtomicU32>,
     remote_seq: u32,
     target: Uri,
     routes: Vec<String>,
@@ -58,7 +59,7 @@ impl Dialog {
             local: tagged(request.to_header().ok()?.value(), tag),
             remote: request.from_header().ok()?.value().to_owned(),
             remote_tag: from_tag(&request.headers)?,
-            local_seq: 0,
+            local_seq: core.sequence(request.call_id_header().ok()?.value(), tag, 0),
             remote_seq: request.cseq_header().ok()?.seq().ok()?,
             target: contact_of(request)?,
             routes: record_routes(request),
@@ -87,7 +88,11 @@ impl Dialog {
             local: value("From"),
             remote: response.header_value("To").unwrap_or_default(),
             remote_tag: to_tag(&response.headers).unwrap_or_default(),
-            local_seq: invite.cseq_header().ok().and_then(|it| it.seq().ok()).unwrap_or(1),
+            local_seq: core.sequence(
+                &value("Call-ID"),
+                &from_tag(&invite.headers).unwrap_or_default(),
+                invite.cseq_header().ok().and_then(|it| it.seq().ok()).unwrap_or(1),
+            ),
             remote_seq: 0,
             target: contact_of(response).unwrap_or_else(|| invite.uri.clone()),
             routes,
@@ -100,14 +105,19 @@ impl Dialog {
 
     /// Counts on from where an early dialog with the same branch stood.
     pub(super) fn goes_on(&mut self, early: &Self) {
-        self.local_seq = self.local_seq.max(early.local_seq);
+        self.local_seq.fetch_max(early.local_seq.load(Ordering::Acquire), Ordering::AcqRel);
         self.remote_seq = self.remote_seq.max(early.remote_seq);
         self.updates |= early.updates;
     }
 
     /// Leaves room for requests that others of ours may have sent on this dialog.
-    pub(super) const fn skip(&mut self, requests: u32) {
-        self.local_seq += requests;
+    pub(super) fn skip(&self, requests: u32) {
+        self.local_seq.fetch_add(requests, Ordering::AcqRel);
+    }
+
+    /// The sequence numbers of our requests.
+    pub(super) fn sequence(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.local_seq)
     }
 
     /// Our contact, as in `Contact`.
@@ -128,7 +138,8 @@ impl Dialog {
             return None;
         }
         let transport = uri_transport(&self.target);
-        let port = self.target.host_with_port.port.map_or(5060, |it| it.value());
+        let port = self.target.host_with_port.port;
+        let port = port.map_or_else(|| transport.default_port().value(), |it| it.value());
         let at = match (&self.target.host_with_port.host, self.source) {
             (Host::IpAddr(ip), Some(source)) if is_private(*ip) && *ip != source.ip() => source,
             (Host::IpAddr(ip), _) => SocketAddr::new(*ip, port),
@@ -153,13 +164,14 @@ impl Dialog {
     }
 
     /// A request within the dialog.
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "a step of the dialog, one at a time")]
     pub(super) fn request(
         &mut self,
         method: Method,
         mut extra: Vec<Header>,
         body: Option<(&str, Vec<u8>)>,
     ) -> Option<Request> {
-        self.local_seq += 1;
+        let seq = self.local_seq.fetch_add(1, Ordering::AcqRel) + 1;
         let peer = self.source.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.ip());
         let connected = self.connection().map(|it| it.transport());
         let transport = connected.unwrap_or_else(|| uri_transport(&self.target));
@@ -169,7 +181,7 @@ impl Dialog {
             make_header("From", self.local.clone()),
             make_header("To", self.remote.clone()),
             make_header("Call-ID", self.call_id.clone()),
-            make_header("CSeq", format!("{} {method}", self.local_seq)),
+            make_header("CSeq", format!("{seq} {method}")),
             make_header("Contact", self.contact.clone()),
             make_header("User-Agent", self.core.user_agent.clone()),
         ];
@@ -251,13 +263,17 @@ pub(super) fn source_of(connection: Option<&SipConnection>) -> Option<SocketAddr
     connection?.get_remote_addr()?.get_socketaddr().ok()
 }
 
-/// UDP and TCP are what we speak.
+/// UDP, TCP and TLS are what we speak.
 pub(super) fn uri_transport(uri: &Uri) -> Transport {
     let named = uri.params.iter().find_map(|it| match it {
         rsipstack::sip::Param::Transport(transport) => Some(*transport),
         _ => None,
     });
-    if named == Some(Transport::Tcp) { Transport::Tcp } else { Transport::Udp }
+    match named {
+        _ if uri.scheme == Some(Scheme::Sips) => Transport::Tls,
+        Some(transport @ (Transport::Tcp | Transport::Tls)) => transport,
+        _ => Transport::Udp,
+    }
 }
 
 /// The description that a message carries.

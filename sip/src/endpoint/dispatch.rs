@@ -13,11 +13,13 @@ use rsipstack::transport::SipConnection;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::carrier::TrunkCall;
 use super::dialog::{
     Dialog, Reply, SDP, SUPPORTED, from_tag, listed, media_type, source_of, to_tag,
 };
 use super::line::{Incoming, Input};
 use super::{Admission, BUSY_RETRY_AFTER_S, Core, Tally, incoming, pump, refresh};
+use crate::srtp::SrtpPolicy;
 
 /// rsipstack's timer queue can miss the waking for a timer that became its first; a timer set
 /// now and then makes it look again.
@@ -169,12 +171,24 @@ fn begin(core: &Arc<Core>, tx: Transaction, calls: &mpsc::Sender<Incoming>) {
         answer(core, tx, unavailable(code, retry_after_s));
         return;
     }
+    let Ok(seat) = core.seat_inbound(source_of(tx.connection.as_ref())) else {
+        Tally::count(&core.tally.refused);
+        answer(core, tx, unavailable(503, BUSY_RETRY_AFTER_S));
+        return;
+    };
     let Ok(place) = calls.try_reserve() else {
         Tally::count(&core.tally.refused);
         answer(core, tx, unavailable(503, BUSY_RETRY_AFTER_S));
         return;
     };
-    place.send(incoming::begin(core, tx, dialog, tag, call));
+    let seq = dialog.sequence();
+    let mut call = incoming::begin(core, tx, dialog, tag.clone(), call);
+    if let Some(seat) = seat.map(|it| TrunkCall { seq, ..it }) {
+        call.trunk = Some(seat.carrier.trunk.name.clone());
+        call.srtp = seat.carrier.trunk.srtp;
+        core.enter_trunk((call.call_id.clone(), tag), seat);
+    }
+    place.send(call);
 }
 
 /// Extensions that are asked for and that we do not have (RFC 3261 §8.2.2.3).
@@ -216,6 +230,7 @@ fn read(
     let to = rsipstack::sip::typed::To::parse(invite.to_header().ok()?.value()).ok()?;
     let call_id = invite.call_id_header().ok()?.value().to_owned();
     let source = source_of(connection)?;
+    let secure = connection.is_some_and(|it| it.transport().is_secure());
     from_tag(&invite.headers)?;
     let offer = super::dialog::sdp_of(&invite.headers, &invite.body);
     let named = |it: &Header| (it.name().to_owned(), it.value().to_owned());
@@ -231,6 +246,9 @@ fn read(
         request_uri,
         to_user,
         source,
+        secure,
+        trunk: None,
+        srtp: SrtpPolicy::None,
         offer,
         headers,
         leg,

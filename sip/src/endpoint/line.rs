@@ -7,6 +7,7 @@ use rsipstack::transaction::transaction::Transaction;
 use tokio::sync::mpsc;
 
 use super::pump::{ClientEvent, ServerEvent};
+use crate::srtp::SrtpPolicy;
 
 /// A call that rings here.
 #[derive(Debug)]
@@ -27,6 +28,12 @@ pub struct Incoming {
     pub to_user: String,
     /// Whom the packets came from.
     pub source: SocketAddr,
+    /// Whether the request came over TLS.
+    pub secure: bool,
+    /// The trunk that it came from.
+    pub trunk: Option<String>,
+    /// Whether that trunk's media is to be secured.
+    pub srtp: SrtpPolicy,
     /// The offer; none means that ours is expected in the answer, and theirs comes in the ACK.
     pub offer: Option<String>,
     /// All header fields in order.
@@ -222,8 +229,8 @@ pub(super) enum Input {
     Arrived(Box<Transaction>),
     /// News of an INVITE that we are answering, by its serial.
     Server(u32, ServerEvent),
-    /// News of the INVITE that began the leg.
-    Client(ClientEvent),
+    /// News of an INVITE that began the leg.
+    Client(Attempted),
     /// Final answer to our re-INVITE; none came where none is.
     Reinvited(Option<Box<Response>>),
     /// Final answer to our refreshing UPDATE.
@@ -232,6 +239,13 @@ pub(super) enum Input {
     ByeDone,
     /// No final answer to an INVITE that we cancelled.
     GaveUp,
+}
+
+/// News of one of the INVITEs that a call may need until somebody is there.
+pub(super) struct Attempted {
+    /// Which, from 1.
+    pub(super) number: u32,
+    pub(super) event: ClientEvent,
 }
 
 /// The inside ends of a leg's channels.

@@ -1,4 +1,4 @@
-//! Calls over UDP and TCP (RFC 3261): the one place that knows rsipstack and tokio.
+//! Calls over UDP, TCP and TLS (RFC 3261): the one place that knows rsipstack and tokio.
 //!
 //! rsipstack carries transports and transactions. Dialogs are ours, one task for each leg, because
 //! its dialog layer leaves a re-INVITE that overtakes the ACK unanswered, answers a CANCEL with
@@ -14,9 +14,12 @@
 //! Doorman and stream ask the gate what a message is and whether its source is listened to; the
 //! usher answers, without keeping anything, whom we do not serve and what there is no room for.
 //!
-//! Absent: media, registration, authentication, TLS, transfer.
+//! Absent: media, transfer; being a registrar, and challenging others.
 
 mod addresses;
+mod calling;
+mod carrier;
+mod challenge;
 mod dialog;
 mod dispatch;
 mod doorman;
@@ -29,20 +32,25 @@ mod line;
 mod outgoing;
 mod pump;
 mod refresh;
+mod resolver;
 mod stream;
 mod tcp;
+mod tls;
 mod trace;
+mod upkeep;
 mod usher;
 mod wire;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use rsipstack::EndpointBuilder;
-use rsipstack::sip::Transport;
+use rsipstack::sip::prelude::HeadersExt;
+use rsipstack::sip::{Request, Transport};
 use rsipstack::transaction::endpoint::{EndpointInnerRef, EndpointOption};
 use rsipstack::transport::TransportLayer;
 use rsipstack::transport::udp::UdpConnection;
@@ -52,16 +60,22 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::addresses::Addresses;
+use self::carrier::{Carrier, TrunkCall};
+pub use self::carrier::{Route, TrunkState};
 use self::doorman::Doorman;
 use self::gate::Gate;
 use self::guests::Guests;
 use self::line::Input;
 pub use self::line::{Incoming, Leg, LegSignal, Line};
 pub use self::outgoing::{DialError, DialRequest};
+use self::resolver::Resolver;
+use self::tls::Tls;
+pub use self::tls::{TlsConfig, TlsError};
 use self::trace::Tracer;
 use self::usher::Usher;
 use crate::access::Access;
 use crate::session_timer::Limits;
+use crate::trunk::Trunk;
 
 /// T1 of RFC 3261 §17.1.1.1: an estimate of the round trip.
 pub const T1: Duration = Duration::from_millis(500);
@@ -82,6 +96,14 @@ pub struct EndpointConfig {
     pub bind_udp: Option<SocketAddr>,
     /// TCP address; port 0 takes a free one.
     pub bind_tcp: Option<SocketAddr>,
+    /// TLS address; port 0 takes a free one. Needs a certificate.
+    pub bind_tls: Option<SocketAddr>,
+    /// Certificates, ours and those that are believed.
+    pub tls: TlsConfig,
+    /// The carriers, the preferred first.
+    pub trunks: Vec<Trunk>,
+    /// Name servers to ask; those of the system where none.
+    pub name_servers: Vec<SocketAddr>,
     /// Address that peers reach us at, where that is not the one bound (address translation).
     pub advertised: Option<IpAddr>,
     /// Whom we serve and whom we may ring.
@@ -92,17 +114,44 @@ pub struct EndpointConfig {
     pub t1: Duration,
 }
 
+impl Default for EndpointConfig {
+    /// Nothing to listen on and nobody to serve.
+    fn default() -> Self {
+        Self {
+            bind_udp: None,
+            bind_tcp: None,
+            bind_tls: None,
+            tls: TlsConfig::default(),
+            trunks: Vec::new(),
+            name_servers: Vec::new(),
+            advertised: None,
+            access: Access::default(),
+            user_agent: "Cordboard".to_owned(),
+            t1: T1,
+        }
+    }
+}
+
 /// Why there is no endpoint.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// Neither UDP nor TCP.
-    #[error("misconfigured: neither a udp nor a tcp address to listen on")]
+    /// Neither UDP nor TCP nor TLS.
+    #[error("misconfigured: neither a udp nor a tcp nor a tls address to listen on")]
     NoTransport,
+    /// TLS is to be listened on without a certificate.
+    #[error("misconfigured: tls needs a certificate and its key to listen on {address}")]
+    NoCertificate {
+        /// What was asked for.
+        address: SocketAddr,
+    },
+    /// The files of TLS are of no use.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The system refused an address.
     #[error("misconfigured: cannot listen on {transport} {address}: {source}")]
     Refused {
-        /// `udp` or `tcp`.
+        /// `udp`, `tcp` or `tls`.
         transport: &'static str,
         /// What was asked for.
         address: SocketAddr,
@@ -206,6 +255,13 @@ struct Core {
     tally: Arc<Tally>,
     timers: Mutex<Limits>,
     tracer: Arc<Tracer>,
+    tls: Tls,
+    resolver: Resolver,
+    carriers: Vec<Arc<Carrier>>,
+    trunk_calls: Mutex<HashMap<LegKey, TrunkCall>>,
+    /// The address that is listened on is not this machine's any more.
+    homeless: AtomicBool,
+    stop: CancellationToken,
     /// Where legs live, whoever dials them.
     runtime: Handle,
 }
@@ -216,6 +272,9 @@ impl Core {
     }
 
     fn admission(&self) -> Admission {
+        if self.homeless.load(Ordering::Acquire) {
+            return Admission::Refuse { code: 503, retry_after_s: BUSY_RETRY_AFTER_S };
+        }
         *self.admission.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -231,10 +290,11 @@ impl Core {
         }
     }
 
-    /// Connections that we opened. rsipstack counts the inlet of those that came in as one.
+    /// Connections that we opened. rsipstack counts the inlet of those that came in over TCP as one,
+    /// and each of those over TLS, which it reads itself.
     fn opened_connections(&self) -> usize {
-        let inlet = usize::from(self.addresses.tcp.is_some());
-        self.stack.transport_layer.connections_count().saturating_sub(inlet)
+        let came_in = usize::from(self.addresses.tcp.is_some()) + self.tls.greeted();
+        self.stack.transport_layer.connections_count().saturating_sub(came_in)
     }
 
     fn timers(&self) -> Limits {
@@ -244,6 +304,48 @@ impl Core {
     /// [`T1`], or what tests have for it.
     fn t1(&self) -> Duration {
         self.patience / 64
+    }
+
+    fn trunk_calls(&self) -> MutexGuard<'_, HashMap<LegKey, TrunkCall>> {
+        self.trunk_calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Networks that the trunks call from.
+    fn trunk_networks(&self) -> impl Iterator<Item = IpNet> {
+        self.carriers.iter().flat_map(|it| it.trunk.from.iter().copied())
+    }
+
+    /// Notes that a leg is on a trunk, until the leg is over.
+    fn enter_trunk(&self, key: LegKey, call: TrunkCall) {
+        // A leg that is over already would not take the entry with it: it cannot end meanwhile.
+        let legs = self.legs();
+        if legs.contains_key(&key) {
+            self.trunk_calls().insert(key, call);
+        }
+    }
+
+    /// The trunk that a request of ours belongs to.
+    fn trunk_call(&self, request: &Request) -> Option<TrunkCall> {
+        let key = (request.header_value("Call-ID")?, dialog::from_tag(&request.headers)?);
+        self.trunk_calls().get(&key).cloned()
+    }
+
+    /// The sequence numbers of a leg, from `least` on: one that is on a trunk shares them.
+    fn sequence(&self, call_id: &str, tag: &str, least: u32) -> Arc<AtomicU32> {
+        let key = (call_id.to_owned(), tag.to_owned());
+        let seq = self.trunk_calls().get(&key).map(|it| Arc::clone(&it.seq)).unwrap_or_default();
+        seq.fetch_max(least, Ordering::AcqRel);
+        seq
+    }
+
+    /// A place for a call from there: none needed where that is no trunk, an error where the
+    /// trunk has no room.
+    fn seat_inbound(&self, source: Option<SocketAddr>) -> Result<Option<TrunkCall>, ()> {
+        let from = |it: &&Arc<Carrier>| source.is_some_and(|at| it.trunk.calls_from(at.ip()));
+        match self.carriers.iter().find(from) {
+            Some(carrier) => carrier.call().map(Some).ok_or(()),
+            None => Ok(None),
+        }
     }
 
     /// Enters a leg; the entry goes with the guard.
@@ -262,6 +364,7 @@ struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         self.core.legs().remove(&self.key);
+        self.core.trunk_calls().remove(&self.key);
         self.core.tracer.forget(&self.key.0, &self.key.1);
     }
 }
@@ -289,14 +392,11 @@ impl Endpoint {
     /// ```
     /// # tokio::runtime::Runtime::new()?.block_on(async {
     /// use cordboard_sip::access::Access;
-    /// use cordboard_sip::endpoint::{DialRequest, Endpoint, EndpointConfig, LegSignal, T1};
+    /// use cordboard_sip::endpoint::{DialRequest, Endpoint, EndpointConfig, LegSignal};
     /// let config = EndpointConfig {
     ///     bind_udp: Some("127.0.0.1:0".parse()?),
-    ///     bind_tcp: None,
-    ///     advertised: None,
     ///     access: Access::new(["127.0.0.1"], ["127.0.0.1"])?,
-    ///     user_agent: "example".to_owned(),
-    ///     t1: T1,
+    ///     ..EndpointConfig::default()
     /// };
     /// let (endpoint, mut calls) = Endpoint::bind(config).await?;
     /// let address = endpoint.local_udp().ok_or("no udp")?;
@@ -325,7 +425,11 @@ impl Endpoint {
         transports.set_stream_idle_timeout(STREAM_IDLE);
         let stack_refused = |error| BindError::Stack(Box::new(error));
 
-        let mut addresses = Addresses { udp: None, tcp: None, advertised: config.advertised };
+        let tls = Tls::open(config.tls)?;
+        let callers: Vec<IpNet> = config.trunks.iter().flat_map(|it| it.from.clone()).collect();
+        let access = config.access.trusting_too(callers);
+        let mut addresses =
+            Addresses { udp: None, tcp: None, tls: None, advertised: config.advertised };
         if let Some(address) = config.bind_udp {
             let refused = |source| BindError::Refused { transport: "udp", address, source };
             let socket = doorman::open(address).map_err(refused)?;
@@ -336,14 +440,11 @@ impl Endpoint {
             transports.add_transport(udp.map_err(stack_refused)?.into());
             addresses.udp = Some(bound);
         }
-        let mut listener = None;
-        if let Some(address) = config.bind_tcp {
-            let refused = |source| BindError::Refused { transport: "tcp", address, source };
-            let bound = TcpListener::bind(address).await.map_err(refused)?;
-            addresses.tcp = Some(bound.local_addr().map_err(refused)?);
-            listener = Some(bound);
+        if let Some(address) = config.bind_tls.filter(|_| !tls.has_certificate()) {
+            return Err(BindError::NoCertificate { address });
         }
-        if addresses.udp.is_none() && addresses.tcp.is_none() {
+        let listeners = listen(config.bind_tcp, config.bind_tls, &mut addresses).await?;
+        if addresses.bound().is_none() {
             return Err(BindError::NoTransport);
         }
 
@@ -363,7 +464,7 @@ impl Endpoint {
         let core = Arc::new(Core {
             stack: Arc::clone(&stack.inner),
             addresses,
-            access: config.access,
+            access,
             gate,
             usher,
             guests: Arc::default(),
@@ -376,15 +477,22 @@ impl Endpoint {
             tally,
             timers: Mutex::default(),
             tracer,
+            tls,
+            resolver: Resolver::new(&config.name_servers),
+            carriers: config.trunks.into_iter().map(|it| Arc::new(Carrier::new(it))).collect(),
+            trunk_calls: Mutex::default(),
+            homeless: AtomicBool::new(false),
+            stop: token.clone(),
             runtime: Handle::current(),
         });
         let _ = weak.set(Arc::downgrade(&core));
         let (calls, incoming) = mpsc::channel(UNTAKEN_CALLS);
         tokio::spawn(async move { stack.serve().await });
         tokio::spawn(dispatch::run(Arc::clone(&core), transactions, calls, token.clone()));
-        if let Some(listener) = listener {
-            tokio::spawn(tcp::accept(listener, Arc::clone(&core), token.clone()));
+        for (transport, listener) in listeners {
+            tokio::spawn(tcp::accept(listener, transport, Arc::clone(&core), token.clone()));
         }
+        upkeep::begin(&core, &token);
         Ok((Self { core, _stop: Arc::new(token.drop_guard()) }, incoming))
     }
 
@@ -395,6 +503,40 @@ impl Endpoint {
     /// [`DialError`] where the request makes no sense or the destination is not allowed.
     pub fn dial(&self, request: DialRequest) -> Result<Leg, DialError> {
         outgoing::dial(&self.core, request)
+    }
+
+    /// Where a call to this address would go, so that its offer can be made.
+    ///
+    /// # Errors
+    /// [`DialError`] as of [`Self::dial`], as far as it can be known before.
+    pub fn route(&self, to: &str) -> Result<Route, DialError> {
+        outgoing::route(&self.core, to)
+    }
+
+    /// The trunks at present, in the order of the configuration.
+    #[must_use]
+    pub fn trunks(&self) -> Vec<TrunkState> {
+        self.core.carriers.iter().map(|it| it.state()).collect()
+    }
+
+    /// Takes our registrations back, as far as the trunks answer within some seconds. Calls that
+    /// are up go on.
+    pub async fn leave_trunks(&self) {
+        upkeep::leave(&self.core).await;
+    }
+
+    /// Reads the files of TLS again; also done by itself a second after they change.
+    ///
+    /// # Errors
+    /// [`TlsError`]: what was read before goes on to serve.
+    pub fn reload_tls(&self) -> Result<(), TlsError> {
+        self.core.tls.reload()
+    }
+
+    /// When our certificate, or one between it and its root, expires, in seconds since 1970.
+    #[must_use]
+    pub fn certificate_expiry_unix_s(&self) -> Option<i64> {
+        self.core.tls.expiry_unix_s()
     }
 
     /// Opens or shuts the door for new calls.
@@ -421,9 +563,10 @@ impl Endpoint {
         self.core.tracer.turn(on);
     }
 
-    /// Serves and rings others from now on; legs that are up go on.
+    /// Serves and rings others from now on, and the trunks as before; legs that are up go on.
     pub fn set_access(&self, access: &Access) {
-        self.core.access.replace(access);
+        let access = access.clone().trusting_too(self.core.trunk_networks());
+        self.core.access.replace(&access);
     }
 
     /// Tells which numbers are answered: a call to any other is 404 at the door. The last word
@@ -443,6 +586,12 @@ impl Endpoint {
     #[must_use]
     pub fn local_tcp(&self) -> Option<SocketAddr> {
         self.core.addresses.tcp
+    }
+
+    /// TLS address bound.
+    #[must_use]
+    pub fn local_tls(&self) -> Option<SocketAddr> {
+        self.core.addresses.tls
     }
 
     /// The address of ours that this peer should be told, in session descriptions too.
@@ -471,6 +620,26 @@ impl Endpoint {
             shed: tally.shed.load(Ordering::Relaxed),
         }
     }
+}
+
+/// Binds what connections come in on, and notes where.
+async fn listen(
+    tcp: Option<SocketAddr>,
+    tls: Option<SocketAddr>,
+    addresses: &mut Addresses,
+) -> Result<Vec<(Transport, TcpListener)>, BindError> {
+    let mut listeners = Vec::new();
+    for (transport, name, address, place) in [
+        (Transport::Tcp, "tcp", tcp, &mut addresses.tcp),
+        (Transport::Tls, "tls", tls, &mut addresses.tls),
+    ] {
+        let Some(address) = address else { continue };
+        let refused = |source| BindError::Refused { transport: name, address, source };
+        let bound = TcpListener::bind(address).await.map_err(refused)?;
+        *place = Some(bound.local_addr().map_err(refused)?);
+        listeners.push((transport, bound));
+    }
+    Ok(listeners)
 }
 
 /// Does with these bytes all that the door does before anything is kept, as a datagram and as a

@@ -1,34 +1,31 @@
-//! A call that we place, until it is answered or not (RFC 3261 §13.2, §9.1).
+//! Whom to ring: what is asked for, whether it may be, and where it is (RFC 3261 §13.2, RFC 3263).
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rsipstack::sip::headers::make_header;
-use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::{
-    Header, Host, Method, Request, Response, Scheme, StatusCodeKind, Uri, Version, parse_uri,
+    Header, Host, Method, Request, Scheme, Transport, Uri, Version, parse_uri,
 };
-use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transaction::{make_tag, make_uuid_v4};
-use rsipstack::transport::{SipAddr, SipConnection};
-use tokio::task::AbortHandle;
 
-use super::dialog::{ALLOW, Dialog, Reply, SDP, sdp_of, source_of, uri_transport, via};
-use super::early::Early;
-use super::established::Talk;
-use super::line::{Command, Ends, Input, Leg, LegSignal};
-use super::pump::{self, ClientEvent};
-use super::refresh::{self, Session};
-use super::{Core, Entered, dispatch};
-
-/// Requests kept that overtook the answer.
-const MOST_STASHED: usize = 8;
+use super::calling::{Calling, Way, refused};
+use super::carrier::{Carrier, Route, Target};
+use super::dialog::{ALLOW, SDP, uri_transport, via};
+use super::line::{Ends, Leg};
+use super::refresh::Session;
+use super::tls::is_secure;
+use super::upkeep::trunk_uri;
+use super::{Core, Entered};
+use crate::srtp::SrtpPolicy;
+use crate::trunk::{Carriage, Place, Way as Finding, plain_number, way_of_user};
 
 /// Whom to ring, and as whom.
 #[derive(Clone, Debug)]
 pub struct DialRequest {
-    /// `sip:` URI, with `;transport=tcp` where it is to be TCP.
+    /// `sip:` or `sips:` URI, with `;transport=tcp` or `tls` where it is to be that; or `tel:` and
+    /// a number, which goes by the first trunk that may ring it.
     pub to: String,
     /// `sip:` URI that the far side is shown.
     pub from: String,
@@ -49,6 +46,18 @@ pub enum DialError {
     Uri {
         /// What was given.
         uri: String,
+    },
+    /// No trunk may ring it.
+    #[error("not allowed: no trunk may ring `{number}`; add its begin to the trunk's `numbers`")]
+    Number {
+        /// What was to be rung.
+        number: String,
+    },
+    /// As many calls on the trunk as there may be.
+    #[error("not allowed: the trunk `{trunk}` has no room; raise its `calls_max`")]
+    Full {
+        /// Which.
+        trunk: String,
     },
     /// A header field, or a name, with a line break or of a kind that is ours to write.
     #[error("api misuse: header field `{name}` cannot be sent")]
@@ -80,10 +89,15 @@ const OURS: [&str; 11] = [
 ];
 
 /// What is needed to write the INVITE, once it is known where to.
-struct Draft {
-    core: Arc<Core>,
+pub(super) struct Draft {
+    pub(super) core: Arc<Core>,
     to: Uri,
-    from: String,
+    /// Number or user, and the trunks that may carry it.
+    user: String,
+    carriers: Vec<Arc<Carrier>>,
+    from: Uri,
+    display: String,
+    tag: String,
     call_id: String,
     sdp: String,
     headers: Vec<Header>,
@@ -91,30 +105,77 @@ struct Draft {
 
 /// Checks the request and begins.
 pub(super) fn dial(core: &Arc<Core>, request: DialRequest) -> Result<Leg, DialError> {
-    let to = sip_uri(&request.to)?;
+    let (to, user, carriers) = destination(core, &request.to)?;
     let from = sip_uri(&request.from)?;
     let headers = fields(request.headers)?;
     let display = request.display.unwrap_or_default();
     if display.contains(|it: char| it.is_control()) {
         return Err(DialError::Field { name: "From".to_owned() });
     }
-    let host = to.host_with_port.host.to_string();
-    if let Host::IpAddr(ip) = to.host_with_port.host
-        && !core.access.may_dial(&host, Some(ip))
-    {
-        return Err(DialError::NotAllowed { host });
-    }
     let tag = make_tag().value().to_owned();
     let display = display.replace('\\', "\\\\").replace('"', "\\\"");
-    let name = if display.is_empty() { display } else { format!("\"{display}\" ") };
-    let from = format!("{name}<{from}>;tag={tag}");
     let call_id = make_uuid_v4();
     let (leg, ends) = Ends::pair();
     core.tracer.follow(&call_id, &tag, &ends.signals);
-    let entered = core.enter((call_id.clone(), tag), ends.to_inbox.clone());
-    let draft = Draft { core: Arc::clone(core), to, from, call_id, sdp: request.sdp, headers };
-    core.runtime.spawn(draft.run(ends, entered));
+    let key = (call_id.clone(), tag.clone());
+    let entered = core.enter(key.clone(), ends.to_inbox.clone());
+    if !carriers.is_empty() {
+        let Some(call) = carriers.iter().find_map(Carrier::call) else {
+            return Err(DialError::Full { trunk: carriers[0].trunk.name.clone() });
+        };
+        core.enter_trunk(key, call);
+    }
+    let core = Arc::clone(core);
+    let sdp = request.sdp;
+    let draft = Draft { core, to, user, carriers, from, display, tag, call_id, sdp, headers };
+    draft.core.runtime.clone().spawn(draft.run(ends, entered));
     Ok(leg)
+}
+
+/// Where a call would go, for those who make its offer.
+pub(super) fn route(core: &Core, to: &str) -> Result<Route, DialError> {
+    let (to, _, carriers) = destination(core, to)?;
+    Ok(match carriers.first() {
+        Some(first) => Route {
+            trunk: Some(first.trunk.name.clone()),
+            srtp: first.trunk.srtp,
+            secure: first.trunk.carriage == Carriage::Tls,
+        },
+        None => Route { trunk: None, srtp: SrtpPolicy::None, secure: is_secure(&to) },
+    })
+}
+
+/// Reads an address, and finds the trunks that may carry it: none for one that is rung directly.
+fn destination(core: &Core, to: &str) -> Result<(Uri, String, Vec<Arc<Carrier>>), DialError> {
+    let trunks = || core.carriers.iter().map(|it| &it.trunk);
+    if let Some(number) = to.strip_prefix("tel:") {
+        let number = plain_number(number);
+        let able = core.carriers.iter().filter(|it| it.trunk.allows(&number));
+        let mut able: Vec<_> = able.cloned().collect();
+        let Some(first) = able.first().map(|it| it.trunk.clone()) else {
+            return Err(DialError::Number { number });
+        };
+        // The offer is made once: others must secure the media and the signalling alike.
+        able.retain(|it| it.trunk.srtp == first.srtp && it.trunk.carriage == first.carriage);
+        let wrong = || DialError::Uri { uri: to.to_owned() };
+        let uri = trunk_uri(Some(&number), first.domain(), Transport::Udp).ok_or_else(wrong)?;
+        return Ok((uri, number, able));
+    }
+    let uri = sip_uri(to)?;
+    let host = uri.host_with_port.host.to_string();
+    let port = uri.host_with_port.port.map(|it| it.value());
+    let user = uri.user().unwrap_or_default().to_owned();
+    let bare = host.trim_matches(['[', ']']);
+    match way_of_user(trunks(), &user, bare, port) {
+        Finding::Trunk(index) => Ok((uri, user, vec![Arc::clone(&core.carriers[index])])),
+        Finding::Forbidden => Err(DialError::Number { number: user }),
+        Finding::Direct => match uri.host_with_port.host {
+            Host::IpAddr(ip) if !core.access.may_dial(&host, Some(ip)) => {
+                Err(DialError::NotAllowed { host })
+            }
+            Host::IpAddr(_) | Host::Domain(_) => Ok((uri, user, Vec::new())),
+        },
+    }
 }
 
 fn sip_uri(text: &str) -> Result<Uri, DialError> {
@@ -122,7 +183,8 @@ fn sip_uri(text: &str) -> Result<Uri, DialError> {
     let clean =
         !text.contains(|it: char| it.is_control() || it.is_whitespace() || "<>\"".contains(it));
     let uri = parse_uri(text).ok().filter(|_| clean).ok_or_else(wrong)?;
-    if uri.scheme == Some(Scheme::Sip) && uri.headers.is_empty() { Ok(uri) } else { Err(wrong()) }
+    let is_sip = matches!(uri.scheme, Some(Scheme::Sip | Scheme::Sips));
+    if is_sip && uri.headers.is_empty() { Ok(uri) } else { Err(wrong()) }
 }
 
 fn fields(given: Vec<(String, String)>) -> Result<Vec<Header>, DialError> {
@@ -142,67 +204,93 @@ fn fields(given: Vec<(String, String)>) -> Result<Vec<Header>, DialError> {
 impl Draft {
     async fn run(self, ends: Ends, entered: Entered) {
         // Whoever hangs up meanwhile is heard when the name server has answered, or not.
-        let found = tokio::time::timeout(self.core.patience, self.resolve()).await;
-        let destination = match found {
+        let found = tokio::time::timeout(self.core.patience, self.ways()).await;
+        let ways = match found {
             Ok(Ok(it)) => it,
             Ok(Err((code, reason))) => return refused(&ends, code, reason),
             Err(_) => return refused(&ends, 503, "name server did not answer"),
         };
-        let session = Session::new(&self.core);
-        let Some(invite) = self.invite(destination.ip(), &session) else {
-            return refused(&ends, 500, "cannot write the request");
-        };
-        let to = SipAddr { r#type: Some(uri_transport(&self.to)), addr: destination.into() };
-        let inbox = ends.to_inbox.clone();
-        let tell = move |event| {
-            let _ = inbox.send(Input::Client(event));
-        };
-        let sending = pump::send_invite(Arc::clone(&self.core), invite.clone(), to, tell);
-        let calling = Calling {
-            core: self.core,
-            invite,
-            ends,
-            entered,
-            sending,
-            sent: None,
-            ringing: false,
-            cancel: Cancel::No,
-            stashed: VecDeque::new(),
-            session,
-            early: Early::default(),
-            superseded: 0,
-        };
-        calling.run().await;
+        Calling::new(self, ways, ends, entered).run().await;
     }
 
-    /// The address that is checked is the address that is rung.
-    async fn resolve(&self) -> Result<SocketAddr, (u16, &'static str)> {
-        let port = self.to.host_with_port.port.map_or(5060, |it| it.value());
-        let name = match &self.to.host_with_port.host {
-            Host::IpAddr(ip) => return Ok(SocketAddr::new(*ip, port)),
+    /// All places in the order in which they are to be tried.
+    async fn ways(&self) -> Result<VecDeque<Way>, (u16, &'static str)> {
+        let mut ways = VecDeque::new();
+        for carrier in &self.carriers {
+            if carrier.targets().is_empty() {
+                carrier.locate(&self.core).await;
+            }
+            let way = |target| Way { carrier: Some(Arc::clone(carrier)), target };
+            ways.extend(carrier.targets().into_iter().map(way));
+        }
+        if !self.carriers.is_empty() {
+            return if ways.is_empty() { Err((503, "the trunk has no address")) } else { Ok(ways) };
+        }
+        let (allowed, host) = self.addresses().await?;
+        let transport = uri_transport(&self.to);
+        if transport == Transport::Tls && self.core.addresses.tls.is_none() {
+            tracing::warn!(
+                "a call over tls, and no tls listened on: the far side may hang up in vain"
+            );
+        }
+        let way = |address| {
+            let target = Target { address, transport, name: host.clone() };
+            Way { carrier: None, target }
+        };
+        Ok(allowed.into_iter().map(way).collect())
+    }
+
+    /// The addresses that are checked are the addresses that are rung.
+    async fn addresses(&self) -> Result<(Vec<SocketAddr>, String), (u16, &'static str)> {
+        let port = self.to.host_with_port.port.map(|it| it.value());
+        let carriage = match uri_transport(&self.to) {
+            Transport::Tls => Carriage::Tls,
+            Transport::Tcp => Carriage::Tcp,
+            _ => Carriage::Udp,
+        };
+        let host = match &self.to.host_with_port.host {
+            Host::IpAddr(ip) => ip.to_string(),
             Host::Domain(name) => name.to_string(),
         };
-        let found = tokio::net::lookup_host((name.as_str(), port)).await;
-        let found: Vec<SocketAddr> = found.map_err(|_| (404, "host not found"))?.collect();
-        let family = self.core.addresses.udp.or(self.core.addresses.tcp).map(|it| it.is_ipv4());
-        let fits = found.iter().find(|it| Some(it.is_ipv4()) == family);
-        let address = *fits.or_else(|| found.first()).ok_or((404, "host not found"))?;
-        if self.core.access.may_dial(&name, Some(address.ip())) {
-            Ok(address)
-        } else {
-            Err((403, "destination not allowed"))
+        let place = Place { host: host.clone(), port };
+        let mut found = self.core.resolver.places(&place, carriage, rand::random()).await;
+        let is_ipv4 = self.core.addresses.bound().is_none_or(|it| it.is_ipv4());
+        found.sort_by_key(|it| it.is_ipv4() != is_ipv4);
+        if found.is_empty() {
+            return Err((404, "host not found"));
         }
+        found.retain(|it| self.core.access.may_dial(&host, Some(it.ip())));
+        if found.is_empty() { Err((403, "destination not allowed")) } else { Ok((found, host)) }
     }
 
-    fn invite(&self, peer: IpAddr, session: &Session) -> Option<Request> {
-        let transport = uri_transport(&self.to);
+    /// The INVITE for a place.
+    pub(super) fn invite(&self, way: &Way, seq: u32, session: &Session) -> Option<Request> {
+        let Target { address, transport, name } = &way.target;
+        let (peer, transport) = (address.ip(), *transport);
+        let (uri, from) = match &way.carrier {
+            Some(carrier) => {
+                let trunk = &carrier.trunk;
+                let number = format!("{}{}", trunk.prefix, self.user);
+                let us = trunk
+                    .credentials
+                    .as_ref()
+                    .and_then(|it| trunk_uri(Some(&it.username), trunk.domain(), Transport::Udp));
+                let us = us.unwrap_or_else(|| self.from.clone());
+                (trunk_uri(Some(&number), name, transport)?, us)
+            }
+            None => (self.to.clone(), self.from.clone()),
+        };
+        let shown = match self.display.as_str() {
+            "" => String::new(),
+            display => format!("\"{display}\" "),
+        };
         let mut headers = vec![
             via(&self.core, transport, peer)?,
             make_header("Max-Forwards", "70".to_owned()),
-            make_header("From", self.from.clone()),
-            make_header("To", format!("<{}>", self.to)),
+            make_header("From", format!("{shown}<{from}>;tag={}", self.tag)),
+            make_header("To", format!("<{uri}>")),
             make_header("Call-ID", self.call_id.clone()),
-            make_header("CSeq", "1 INVITE".to_owned()),
+            make_header("CSeq", format!("{seq} INVITE")),
             make_header("Contact", self.core.addresses.contact(transport, peer)),
             make_header("Allow", ALLOW.to_owned()),
             make_header("User-Agent", self.core.user_agent.clone()),
@@ -214,252 +302,7 @@ impl Draft {
             headers.push(make_header("Content-Type", SDP.to_owned()));
         }
         headers.push(make_header("Content-Length", body.len().to_string()));
-        let (method, uri, version) = (Method::Invite, self.to.clone(), Version::V2);
+        let (method, version) = (Method::Invite, Version::V2);
         Some(Request { method, uri, version, headers: headers.into(), body })
     }
-}
-
-/// How far our giving up is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cancel {
-    No,
-    /// Not to be sent before a provisional answer (RFC 3261 §9.1).
-    Wanted,
-    Sent,
-}
-
-/// An INVITE on its way.
-struct Calling {
-    core: Arc<Core>,
-    invite: Request,
-    ends: Ends,
-    entered: Entered,
-    sending: Option<AbortHandle>,
-    sent: Option<(Option<SipConnection>, Option<SipAddr>)>,
-    ringing: bool,
-    cancel: Cancel,
-    stashed: VecDeque<Transaction>,
-    session: Session,
-    early: Early,
-    /// INVITEs of ours that were answered such that another took their place, and whose
-    /// transactions have still to end.
-    superseded: u32,
-}
-
-impl Calling {
-    async fn run(mut self) {
-        let mut commanded = true;
-        loop {
-            tokio::select! {
-                command = self.ends.commands.recv(), if commanded => {
-                    commanded = command.is_some();
-                    match command {
-                        Some(Command::HangUp { .. }) | None => self.give_up(),
-                        Some(Command::AcceptReinvite(sdp)) => {
-                            self.early.decide(&self.core, Ok(sdp));
-                        }
-                        Some(Command::RefuseReinvite { code }) => {
-                            self.early.decide(&self.core, Err(code));
-                        }
-                        Some(_) => {}
-                    }
-                }
-                Some(input) = self.ends.inbox.recv() => match input {
-                    Input::Client(ClientEvent::Sent(connection, destination)) => {
-                        self.sent = Some((connection, destination));
-                    }
-                    Input::Client(ClientEvent::Response(response)) => {
-                        let code = response.status_code.code();
-                        match response.status_code.kind() {
-                            StatusCodeKind::Provisional => self.provisional(code, &response),
-                            StatusCodeKind::Successful => return self.answered(*response).await,
-                            _ if code == 422 && self.ask_longer(&response) => {}
-                            _ => {
-                                let retry = response.header_value("Retry-After");
-                                let retry = retry.and_then(|it| leading_number(&it));
-                                let reason = response.status_code.text().to_owned();
-                                return self.over(code, &reason, retry);
-                            }
-                        }
-                    }
-                    Input::Client(ClientEvent::Unreachable) => {
-                        return self.over(503, "unreachable", None);
-                    }
-                    Input::Client(ClientEvent::Ended) if self.superseded > 0 => {
-                        self.superseded -= 1;
-                    }
-                    Input::Client(ClientEvent::Ended) => return self.over(408, "no answer", None),
-                    Input::GaveUp => {
-                        if let Some(sending) = &self.sending {
-                            sending.abort();
-                        }
-                        return self.over(487, "given up", None);
-                    }
-                    Input::Arrived(tx) => self.arrived(tx),
-                    Input::Server(..) | Input::Reinvited(_) | Input::Refreshed(_)
-                    | Input::ByeDone => {}
-                },
-            }
-        }
-    }
-
-    fn provisional(&mut self, code: u16, response: &Response) {
-        self.ringing = true;
-        if self.cancel == Cancel::Wanted {
-            self.send_cancel();
-        }
-        if code == 100 {
-            return;
-        }
-        let (connection, source) = self.way();
-        let early = &mut self.early;
-        let sdp = early.provisional(&self.core, &self.invite, response, (connection, source));
-        if let Some(sdp) = sdp.filter(|_| self.cancel == Cancel::No) {
-            self.ends.signal(LegSignal::Progress { code, sdp });
-        }
-    }
-
-    /// A request of a branch that rings, or whose answer it overtook.
-    fn arrived(&mut self, tx: Box<Transaction>) {
-        match self.early.arrived(&self.core, tx) {
-            Ok(Some(sdp)) => self.ends.signal(LegSignal::Reinvited { sdp: Some(sdp) }),
-            Ok(None) => {}
-            Err(tx) if self.stashed.len() < MOST_STASHED => self.stashed.push_back(*tx),
-            Err(tx) => dispatch::answer(&self.core, *tx, Reply::status(481)),
-        }
-    }
-
-    /// 422: the same INVITE again with a longer session interval (RFC 4028 §7.3); whether it went.
-    fn ask_longer(&mut self, response: &Response) -> bool {
-        if self.cancel != Cancel::No || !self.session.timer.raise(refresh::min_se(Some(response))) {
-            return false;
-        }
-        let Some(invite) = again(&self.core, &self.invite, self.session.propose()) else {
-            return false;
-        };
-        let Some(to) = self.sent.clone().and_then(|(_, destination)| destination) else {
-            return false;
-        };
-        let inbox = self.ends.to_inbox.clone();
-        let tell = move |event| {
-            let _ = inbox.send(Input::Client(event));
-        };
-        self.superseded += 1;
-        self.ringing = false;
-        self.sending = pump::send_invite(Arc::clone(&self.core), invite.clone(), to, tell);
-        self.invite = invite;
-        true
-    }
-
-    /// How the INVITE went out, and to whom.
-    fn way(&self) -> (Option<SipConnection>, Option<SocketAddr>) {
-        let (connection, destination) = self.sent.clone().unwrap_or_default();
-        let source = destination.as_ref().and_then(|it| it.get_socketaddr().ok());
-        let source = source.or_else(|| source_of(connection.as_ref()));
-        (connection, source)
-    }
-
-    /// The INVITE may be on its way although we have not been told: it is waited for.
-    fn give_up(&mut self) {
-        if self.cancel == Cancel::No {
-            self.cancel = Cancel::Wanted;
-            if self.ringing {
-                self.send_cancel();
-            }
-        }
-    }
-
-    /// CANCEL carries the INVITE's branch (RFC 3261 §9.1); then a final answer is owed in 64·T1.
-    fn send_cancel(&mut self) {
-        self.cancel = Cancel::Sent;
-        let mut cancel = self.invite.clone();
-        cancel.method = Method::Cancel;
-        cancel.body = Vec::new();
-        cancel.headers.retain(|it| {
-            matches!(
-                it,
-                Header::Via(_)
-                    | Header::From(_)
-                    | Header::To(_)
-                    | Header::CallId(_)
-                    | Header::MaxForwards(_)
-                    | Header::UserAgent(_)
-            )
-        });
-        let seq = self.invite.cseq_header().ok().and_then(|it| it.seq().ok()).unwrap_or(1);
-        cancel.headers.push(make_header("CSeq", format!("{seq} CANCEL")));
-        let (connection, destination) = self.sent.clone().unwrap_or_default();
-        let connection = connection.filter(SipConnection::is_reliable);
-        let (core, inbox) = (Arc::clone(&self.core), self.ends.to_inbox.clone());
-        tokio::spawn(async move {
-            let patience = core.patience;
-            let answer = pump::exchange(core, cancel, connection, destination).await;
-            if answer.is_some_and(|it| it.status_code.kind() == StatusCodeKind::Successful) {
-                // Dropped with the leg's inbox when the INVITE is answered meanwhile.
-                tokio::select! {
-                    () = pump::pass(patience) => {}
-                    () = inbox.closed() => {}
-                }
-            }
-            let _ = inbox.send(Input::GaveUp);
-        });
-    }
-
-    async fn answered(mut self, response: Response) {
-        let (connection, source) = self.way();
-        let mut dialog = Dialog::of_client(&self.core, &self.invite, &response, connection, source);
-        let before = self.early.answered(&self.core, &mut dialog);
-        let sdp = sdp_of(&response.headers, &response.body).or(before);
-        self.session.accepted(&response);
-        let ours = sdp_of(&self.invite.headers, &self.invite.body);
-        if self.cancel == Cancel::No {
-            self.ends.signal(LegSignal::Accepted { sdp });
-            let talk = Talk::new(self.core, dialog, self.ends, self.entered, None);
-            return talk.timed(self.session, ours).run_with(self.stashed).await;
-        }
-        refused(&self.ends, 487, "given up");
-        Talk::new(self.core, dialog, self.ends, self.entered, None).end().await;
-    }
-
-    fn over(&mut self, code: u16, reason: &str, retry_after_s: Option<u32>) {
-        let reason = reason.to_owned();
-        self.ends.signal(LegSignal::Refused { code, reason, retry_after_s });
-        for tx in std::mem::take(&mut self.stashed) {
-            dispatch::answer(&self.core, tx, Reply::status(481));
-        }
-    }
-}
-
-/// An INVITE again, as a new transaction with these fields in the place of their like.
-fn again(core: &Core, invite: &Request, fields: Vec<Header>) -> Option<Request> {
-    let seq = invite.cseq_header().ok()?.seq().ok()? + 1;
-    let Some(Header::Via(sent)) = invite.headers.iter().find(|it| matches!(it, Header::Via(_)))
-    else {
-        return None;
-    };
-    let sent = sent.typed().ok()?;
-    let address = SipAddr { r#type: Some(sent.transport), addr: sent.uri.host_with_port };
-    let via: Header = core.stack.get_via(Some(address), None).ok()?.into();
-    let mut request = invite.clone();
-    let replaced = |it: &Header| {
-        matches!(it, Header::Via(_) | Header::CSeq(_))
-            || fields.iter().any(|field| field.name().eq_ignore_ascii_case(it.name()))
-    };
-    let kept: Vec<Header> = invite.headers.iter().filter(|it| !replaced(it)).cloned().collect();
-    let mut headers = vec![via, make_header("CSeq", format!("{seq} INVITE"))];
-    headers.extend(kept);
-    headers.extend(fields);
-    request.headers = headers.into();
-    Some(request)
-}
-
-fn refused(ends: &Ends, code: u16, reason: &str) {
-    let reason = reason.to_owned();
-    ends.signal(LegSignal::Refused { code, reason, retry_after_s: None });
-}
-
-/// `120;duration=60 (at lunch)`.
-fn leading_number(value: &str) -> Option<u32> {
-    let digits: String = value.trim().chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
 }

@@ -5,16 +5,20 @@
 //! task that does nothing else and tells the leg's task what happened.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rsipstack::sip::{Method, Request, Response, SipMessage, StatusCodeKind};
+use rsipstack::sip::{Method, Request, Response, SipMessage, StatusCodeKind, Transport};
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transaction::transaction::{Transaction, TransactionEvent, TransactionEventSender};
 use rsipstack::transport::{SipAddr, SipConnection};
 use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
-use super::Core;
-use super::dialog::{Dialog, sdp_of, to_tag};
+use super::carrier::TrunkCall;
+use super::challenge::{self, MOST_ANSWERS, Peer};
+use super::dialog::{Dialog, sdp_of, source_of, to_tag};
+use super::{Core, tls};
 
 /// Far more than any branch rings.
 const MOST_PRACKS: u32 = 1_000;
@@ -35,8 +39,10 @@ pub(super) enum ClientEvent {
     Sent(Option<SipConnection>, Option<SipAddr>),
     /// An answer; each 2xx of the branch that answered first is told once.
     Response(Box<Response>),
-    /// Nobody to send to.
-    Unreachable,
+    /// Nobody to send to, and why.
+    Unreachable(String),
+    /// Nothing has been heard for as long as one place is given.
+    Late,
     /// Over.
     Ended,
 }
@@ -87,24 +93,47 @@ pub(super) fn serve_invite(
 }
 
 /// Sends an INVITE and receives its transaction to its end: 64·T1 after a 2xx, for which
-/// rsipstack sends the ACKs. Further branches that answer are hung up (RFC 3261 §13.2.2.4).
+/// rsipstack sends the ACKs. `name` is who is to be there, where that is proved (TLS). Further
+/// branches that answer are hung up (RFC 3261 §13.2.2.4).
 pub(super) fn send_invite(
     core: Arc<Core>,
     invite: Request,
     destination: SipAddr,
+    name: String,
     tell: impl Fn(ClientEvent) + Send + Sync + 'static,
 ) -> Option<AbortHandle> {
     let key = TransactionKey::from_request(&invite, TransactionRole::Client).ok()?;
     let stack = Arc::clone(&core.stack);
     let mut tx = Transaction::new_client(key, invite.clone(), stack, None);
-    tx.destination = Some(destination);
+    let tell = Arc::new(tell);
     let task = tokio::spawn(async move {
+        if let (Some(Transport::Tls), Ok(at)) = (destination.r#type, destination.get_socketaddr()) {
+            match tls::connect(&core, &name, at).await {
+                Ok(connection) => tx.connection = Some(connection),
+                Err(why) => return tell(ClientEvent::Unreachable(why)),
+            }
+        }
+        tx.destination = Some(destination);
         let sent = tokio::time::timeout(core.patience, tx.send()).await;
         if !matches!(sent, Ok(Ok(()))) || tx.connection.is_none() {
-            tell(ClientEvent::Unreachable);
+            tell(ClientEvent::Unreachable("unreachable".to_owned()));
             return;
         }
         tell(ClientEvent::Sent(tx.connection.clone(), tx.destination.clone()));
+        let over = CancellationToken::new();
+        let under = tx.connection.as_ref().filter(|it| it.is_reliable());
+        if let Some(broken) = under.and_then(SipConnection::cancel_token) {
+            let (tell, over) = (Arc::clone(&tell), over.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = over.cancelled() => {}
+                    () = broken.cancelled() => {
+                        tell(ClientEvent::Unreachable("the connection broke".to_owned()));
+                    }
+                }
+            });
+        }
+        let _over = over.drop_guard();
         let mut branch: Option<String> = None;
         let mut forks: Vec<String> = Vec::new();
         while let Some(message) = tx.receive().await {
@@ -132,7 +161,7 @@ pub(super) fn send_invite(
     Some(task.abort_handle())
 }
 
-fn hang_up_fork(
+pub(super) fn hang_up_fork(
     core: &Arc<Core>,
     invite: &Request,
     response: &Response,
@@ -155,6 +184,48 @@ pub(super) async fn exchange(
     connection: Option<SipConnection>,
     destination: Option<SipAddr>,
 ) -> Option<Response> {
+    let call = core.trunk_call(&request);
+    exchange_for(core, request, connection, destination, call).await
+}
+
+/// The same, and a trunk's own challenge is answered.
+pub(super) async fn exchange_for(
+    core: Arc<Core>,
+    mut request: Request,
+    connection: Option<SipConnection>,
+    destination: Option<SipAddr>,
+    call: Option<TrunkCall>,
+) -> Option<Response> {
+    let mut answers = 0;
+    loop {
+        let (at, to) = (connection.clone(), destination.clone());
+        let (response, peer) = once(&core, request.clone(), at, to).await?;
+        let Some((call, peer)) = call.as_ref().zip(peer).filter(|_| answers < MOST_ANSWERS) else {
+            return Some(response);
+        };
+        if !matches!(response.status_code.code(), 401 | 407) {
+            return Some(response);
+        }
+        answers += 1;
+        let seq = call.seq.fetch_add(1, Ordering::AcqRel) + 1;
+        let carrier = &call.carrier;
+        match challenge::with_credentials(&core, carrier, &request, &response, &peer, seq) {
+            Some(again) => request = again,
+            None => return Some(response),
+        }
+    }
+}
+
+async fn once(
+    core: &Arc<Core>,
+    request: Request,
+    connection: Option<SipConnection>,
+    destination: Option<SipAddr>,
+) -> Option<(Response, Option<Peer>)> {
+    let connection = match connection {
+        Some(connection) => Some(connection),
+        None => tls::connection_for(core, &request, destination.as_ref()).await.ok()?,
+    };
     let key = TransactionKey::from_request(&request, TransactionRole::Client).ok()?;
     let mut tx = Transaction::new_client(key, request, Arc::clone(&core.stack), connection);
     tx.destination = destination;
@@ -164,10 +235,18 @@ pub(super) async fn exchange(
         if let SipMessage::Response(response) = message
             && response.status_code.kind() != StatusCodeKind::Provisional
         {
-            return Some(response);
+            return Some((response, peer_of(&tx)));
         }
     }
     None
+}
+
+/// Whom a request went to.
+pub(super) fn peer_of(tx: &Transaction) -> Option<Peer> {
+    let at = tx.destination.as_ref().and_then(|it| it.get_socketaddr().ok());
+    let at = at.or_else(|| source_of(tx.connection.as_ref()))?;
+    let transport = tx.connection.as_ref().map_or(Transport::Udp, SipConnection::transport);
+    Some(Peer { ip: at.ip(), transport })
 }
 
 /// Answers a request in a task of its own; an INVITE's transaction is received to its end, which

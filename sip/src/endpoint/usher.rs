@@ -1,8 +1,8 @@
 //! Requests that rsipstack has read and not yet kept: what has one answer whatever else goes on,
 //! and what there is no room for, is answered here without a transaction (RFC 3261 §8.2.7).
 //!
-//! Datagrams pass here on rsipstack's own way. What comes over a connection asks from its reader:
-//! a peer that does not read its answers holds up nobody else.
+//! Datagrams and what comes over TLS pass here on rsipstack's own way. What comes over TCP asks from
+//! its reader. A peer that does not read its answers holds up nobody else.
 
 use std::collections::hash_map::RandomState;
 use std::future::Future;
@@ -10,9 +10,10 @@ use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Method, Request, Response, SipMessage};
+use rsipstack::sip::{Method, Request, Response, SipMessage, Transport};
 use rsipstack::transaction::endpoint::TransportEventInspector;
 use rsipstack::transaction::key::{TransactionKey, TransactionRole};
 use rsipstack::transport::TransportEvent;
@@ -25,6 +26,9 @@ use super::{Admission, BUSY_RETRY_AFTER_S, Core, Tally};
 /// Transactions at once, finished ones with them: rsipstack keeps each for 64·T1, with its last
 /// message. Some 2 KiB each; 500 calls a second are within it.
 const MOST_TRANSACTIONS: usize = 32 * 1024;
+
+/// How long a peer over TLS may leave an answer unread.
+const UNREAD: Duration = Duration::from_secs(10);
 
 /// See the module.
 pub(super) struct Usher {
@@ -59,11 +63,18 @@ impl Usher {
         let TransportEvent::Incoming(message, connection, _) = &event else { return Some(event) };
         self.gate.leave();
         let SipMessage::Request(request) = message else { return Some(event) };
-        let Some(source) = source_of(Some(connection)).filter(|_| !connection.is_reliable()) else {
-            return Some(event);
-        };
+        let is_tls = connection.transport() == Transport::Tls;
+        let asks = is_tls || !connection.is_reliable();
+        let Some(source) = source_of(Some(connection)).filter(|_| asks) else { return Some(event) };
         match self.decide(request, source) {
             Way::In => return Some(event),
+            Way::Answer(response) if is_tls => {
+                let connection = connection.clone();
+                tokio::spawn(async move {
+                    let answer = connection.send((*response).into(), None);
+                    let _ = tokio::time::timeout(UNREAD, answer).await;
+                });
+            }
             // It goes where the request came from: `received` and `rport` have been written in.
             Way::Answer(response) => drop(connection.send((*response).into(), None).await),
             Way::Silence => {}

@@ -30,10 +30,10 @@ pub(crate) async fn endpoint(t1: Duration) -> Side {
     let config = EndpointConfig {
         bind_udp: any,
         bind_tcp: any,
-        advertised: None,
         access: Access::new(["127.0.0.0/8"], ["127.0.0.0/8", "localhost"]).unwrap(),
         user_agent: "test".to_owned(),
         t1,
+        ..EndpointConfig::default()
     };
     Endpoint::bind(config).await.unwrap()
 }

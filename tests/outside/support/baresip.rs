@@ -19,6 +19,7 @@ pub(crate) struct Baresip {
     control: TcpStream,
     folder: TempDir,
     pub(crate) uri: String,
+    pub(crate) tls_uri: String,
 }
 
 impl Baresip {
@@ -32,17 +33,37 @@ impl Baresip {
         Self::start_with(user, says, ";mediaenc=srtp-mand", "module srtp.so\n").await
     }
 
-    async fn start_with(user: &str, says: &[f32], account: &str, modules: &str) -> Self {
+    /// Starts one that can be rung over TLS too, at the port after the other: with this
+    /// certificate and key, in one file of PEM.
+    pub(crate) async fn start_with_tls(user: &str, says: &[f32], certificate: &Path) -> Self {
+        let more = format!("sip_certificate {}\n", certificate.display());
+        Self::start_with(user, says, "", &more).await
+    }
+
+    async fn start_with(user: &str, says: &[f32], account: &str, more: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let (sip, control) = free_addresses();
         write_wav(&folder.path().join("says.wav"), says);
-        write_files(folder.path(), (user, account), modules, sip, control);
+        write_files(folder.path(), (user, account), more, sip, control);
         let mut command = Command::new("baresip");
         command.arg("-f").arg(folder.path()).current_dir(folder.path());
         let program = Companion::start(&mut command, &folder.path().join("baresip.log"));
         let control =
             until("baresip's control port", async || TcpStream::connect(control).await.ok()).await;
-        Self { _program: program, control, folder, uri: format!("sip:{user}@{sip}") }
+        let tls_uri = format!("sip:{user}@{}:{};transport=tls", sip.ip(), sip.port() + 1);
+        let uri = format!("sip:{user}@{sip}");
+        Self { _program: program, control, folder, uri, tls_uri }
+    }
+
+    /// Whether it has heard some sound in its first call.
+    pub(crate) fn is_talking(&self) -> bool {
+        let mut files = std::fs::read_dir(self.folder.path()).unwrap();
+        files.any(|it| {
+            let it = it.unwrap();
+            let is_heard = it.path().to_string_lossy().ends_with("-dec.wav");
+            // Half a second, beyond any header.
+            is_heard && it.metadata().is_ok_and(|it| it.len() > 8_000)
+        })
     }
 
     /// Gives a command of its menu: a netstring of JSON.
@@ -82,13 +103,13 @@ pub(crate) fn has_srtp() -> bool {
 fn write_files(
     folder: &Path,
     (user, account): (&str, &str),
-    modules: &str,
+    more: &str,
     sip: SocketAddr,
     control: SocketAddr,
 ) {
     let shown = folder.display();
     let config = format!(
-        "sip_listen {sip}\n\
+        "sip_listen {sip}\n{more}\
          audio_source aufile,{shown}/says.wav\n\
          audio_player aubridge,nowhere\n\
          audio_alert aubridge,nobody\n\

@@ -154,6 +154,8 @@ pub(crate) struct Serving {
     folder: Arc<TempDir>,
     pub(crate) udp: SocketAddr,
     pub(crate) tcp: SocketAddr,
+    /// Where the settings listen on it.
+    pub(crate) tls: Option<SocketAddr>,
     pub(crate) api: Api,
 }
 
@@ -179,9 +181,11 @@ impl Serving {
         command.args(["serve", "-c"]).arg(config).envs(variables.iter().copied());
         let program = Companion::start(&mut command, &folder.path().join("serve.log"));
         let address = |begin: &str| -> SocketAddr { program.said(begin).parse().unwrap() };
-        let (udp, tcp, http) = (address("sip udp "), address("sip tcp "), address("http "));
+        let (udp, tcp) = (address("sip udp "), address("sip tcp "));
+        let tls = changes.contains("listen_tls").then(|| address("sip tls "));
+        let http = address("http ");
         program.said("ready");
-        Self { program, folder, udp, tcp, api: Api::new(http) }
+        Self { program, folder, udp, tcp, tls, api: Api::new(http) }
     }
 
     /// The one that tests share which leave nothing behind in it; it ends with the last of them.

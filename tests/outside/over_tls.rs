@@ -1,0 +1,94 @@
+//! SIP over TLS with baresip, whose TLS is OpenSSL's: it rings us, we ring it, and a certificate
+//! that nobody signed for us is refused.
+
+use std::path::Path;
+use std::process::Command;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+};
+use tempfile::TempDir;
+
+use crate::support::{Baresip, Companion, Serving, has, settings, until};
+
+/// Writes `ca.pem`, and `own.pem` with `own.key` beside it for this machine's address; both in
+/// `both.pem`.
+fn certificates(folder: &Path) {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, "Cordboard test root");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    let own = params.signed_by(&key, &issuer).unwrap();
+    let both = format!("{}{}", own.pem(), key.serialize_pem());
+    for (name, text) in [
+        ("ca.pem", issuer.pem()),
+        ("own.pem", own.pem()),
+        ("own.key", key.serialize_pem()),
+        ("both.pem", both),
+    ] {
+        std::fs::write(folder.join(name), text).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_is_rung_over_tls_and_only_if_its_certificate_is_believed() {
+    if !has("baresip", "baresip-core") {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    certificates(folder.path());
+    let says = vec![0.0; 8_000];
+    let mut phone = Baresip::start_with_tls("ada", &says, &folder.path().join("both.pem")).await;
+    let place = |changes: &str| {
+        let config = settings(folder.path(), changes);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cordboard"));
+        command.args(["call", &phone.tls_uri, "--route", "short", "-c"]).arg(config);
+        Companion::start(&mut command, &folder.path().join("call.log"))
+    };
+
+    let mut program = place("");
+    let status = until("the end of the command", async || program.ended()).await;
+    let log = std::fs::read_to_string(folder.path().join("call.log")).unwrap();
+    assert_eq!(status.code(), Some(1), "{log}");
+    assert!(log.contains("UnknownIssuer"), "{log}");
+
+    // It hangs up over a connection of its own, to where we listen.
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let program = place(&format!(
+        "[sip]\ntls_ca = \"{}\"\nlisten_tls = \"127.0.0.1:0\"\n\
+         tls_certificate = \"{}\"\ntls_key = \"{}\"",
+        at("ca.pem"),
+        at("own.pem"),
+        at("own.key"),
+    ));
+    until("sound at the phone", async || phone.is_talking().then_some(())).await;
+    phone.command("hangup", "").await;
+    assert_eq!(program.said("the call is over: "), "bye");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_rings_us_over_tls() {
+    if !has("baresip", "baresip-core") {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    certificates(folder.path());
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let changes = format!(
+        "[sip]\nlisten_tls = \"127.0.0.1:0\"\ntls_certificate = \"{}\"\ntls_key = \"{}\"",
+        at("own.pem"),
+        at("own.key"),
+    );
+    let service = Serving::start(&changes);
+    let tls = service.tls.unwrap();
+    let says = vec![0.0; 8_000];
+    let mut phone = Baresip::start_with_tls("bert", &says, &folder.path().join("both.pem")).await;
+    phone.command("dial", &format!("sip:short@{tls};transport=tls")).await;
+    until("sound at the phone", async || phone.is_talking().then_some(())).await;
+    phone.command("hangup", "").await;
+    let call = service.api.ended_call_of("bert").await;
+    assert_eq!(call["cause"], "bye", "{call}");
+}
