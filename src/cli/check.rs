@@ -8,12 +8,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cordboard_sip::access::Access;
+use cordboard_sip::trunk::{Place, Trunk, Way, plain_number, way_of_user};
 use serde_json::json;
 
 use super::{Fault, say};
+use crate::clock;
 use crate::conversation::Flow;
 use crate::settings::Settings;
 use crate::shell::{self, Log};
+
+/// So long before its end a certificate is told of.
+const WARN_BEFORE_S: i64 = 14 * 86_400;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -47,6 +52,7 @@ pub(super) fn check(file: Option<&Path>, as_json: bool) -> Result<(), Fault> {
         for fault in shell::engine_faults(&settings.models, &flows) {
             findings.fault(with_sources(&fault));
         }
+        check_trunks(settings, &mut findings);
         check_agents(settings, &mut findings);
         if check_folder(settings, &mut findings) {
             check_addresses(settings, &mut findings);
@@ -122,6 +128,44 @@ fn check_flows(settings: &Settings, findings: &mut Findings) -> Vec<Arc<Flow>> {
     flows
 }
 
+/// Whether the secrets of the trunks and the files of TLS can be read.
+fn check_trunks(settings: &Settings, findings: &mut Findings) {
+    let (faults, expiry_unix_s) = shell::trunk_faults(settings);
+    faults.iter().for_each(|fault| findings.fault(with_sources(fault)));
+    let now_s = i64::try_from(clock::wall_unix_ms() / 1_000).unwrap_or(i64::MAX);
+    let Some(left_s) = expiry_unix_s.map(|it| it - now_s).filter(|it| *it < WARN_BEFORE_S) else {
+        return;
+    };
+    let days = left_s.div_euclid(86_400);
+    if left_s < 0 {
+        findings.fault("sip.tls_certificate has expired: replace the file");
+    } else {
+        findings.note(format!("sip.tls_certificate expires in {days} days: replace the file"));
+    }
+}
+
+/// Whether the trunks say who may be rung at this address: that he may, or may not.
+fn rings_by_trunk(settings: &Settings, uri: &str) -> Option<bool> {
+    let trunks: Vec<Trunk> = settings
+        .trunks
+        .iter()
+        .map(|it| Trunk { numbers: it.numbers.clone(), ..Trunk::named(&it.name, it.hosts.clone()) })
+        .collect();
+    if let Some(number) = uri.strip_prefix("tel:") {
+        let number = plain_number(number);
+        return Some(trunks.iter().any(|it| it.allows(&number)));
+    }
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let rest = rest.split([';', '?']).next().unwrap_or(rest);
+    let (user, at) = rest.rsplit_once('@').unwrap_or(("", rest));
+    let place: Place = at.parse().ok()?;
+    match way_of_user(&trunks, user, &place.host, place.port) {
+        Way::Trunk(_) => Some(true),
+        Way::Forbidden => Some(false),
+        Way::Direct => None,
+    }
+}
+
 /// Whether the phones of the agents may be called.
 fn check_agents(settings: &Settings, findings: &mut Findings) {
     let destinations = settings.sip.destinations.iter().map(String::as_str);
@@ -130,6 +174,18 @@ fn check_agents(settings: &Settings, findings: &mut Findings) {
         Err(error) => return findings.fault(error.to_string()),
     };
     for agent in &settings.agents {
+        match rings_by_trunk(settings, &agent.uri) {
+            Some(true) => continue,
+            Some(false) => {
+                findings.fault(format!(
+                    "agent {} cannot be rung: no [[trunk]] may ring {}; add its begin to the \
+                     trunk's numbers",
+                    agent.name, agent.uri
+                ));
+                continue;
+            }
+            None => {}
+        }
         let host = host_of(&agent.uri);
         let address = || (host, 5060).to_socket_addrs().ok()?.next().map(|it| it.ip());
         if !access.may_dial(host, None) && !access.may_dial(host, address()) {
@@ -203,6 +259,7 @@ fn check_addresses(settings: &Settings, findings: &mut Findings) {
     let taken = [
         ("sip.listen_udp", sip.listen_udp, sip.listen_udp.and_then(udp)),
         ("sip.listen_tcp", sip.listen_tcp, sip.listen_tcp.and_then(tcp)),
+        ("sip.listen_tls", sip.listen_tls, sip.listen_tls.and_then(tcp)),
         ("api.listen", Some(settings.api.listen), tcp(settings.api.listen)),
         (
             "telemetry.metrics_listen",
@@ -218,7 +275,7 @@ fn check_addresses(settings: &Settings, findings: &mut Findings) {
             ));
         }
     }
-    let host = sip.listen_udp.or(sip.listen_tcp).map(|address| address.ip());
+    let host = sip.listen_udp.or(sip.listen_tcp).or(sip.listen_tls).map(|address| address.ip());
     let host = host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let pairs = (sip.rtp_ports.first..sip.rtp_ports.last).step_by(2);
     let free = pairs.filter(|port| udp((host, *port).into()).is_none()).count();
@@ -236,6 +293,24 @@ fn check_addresses(settings: &Settings, findings: &mut Findings) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_agent_behind_a_trunk_may_be_rung_as_the_trunk_may() {
+        let trunk = "[[trunk]]\nname = \"carrier\"\nhosts = [\"192.0.2.1\"]\nnumbers = [\"+49\"]";
+        let folder = std::env::temp_dir().join(format!("check-{}.toml", std::process::id()));
+        fs::write(&folder, trunk).unwrap();
+        let settings = Settings::load(Some(&folder), []).unwrap();
+        fs::remove_file(&folder).unwrap();
+        for (uri, rung) in [
+            ("tel:+49 30-123", Some(true)),
+            ("tel:+33123", Some(false)),
+            ("sip:+4930@carrier", Some(true)),
+            ("sip:+3330@192.0.2.1", Some(false)),
+            ("sip:ada@127.0.0.1:5090", None),
+        ] {
+            assert_eq!(rings_by_trunk(&settings, uri), rung, "{uri}");
+        }
+    }
 
     #[test]
     fn the_host_of_an_address_is_found_in_all_its_forms() {

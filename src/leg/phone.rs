@@ -71,6 +71,8 @@ impl PhoneRefusal {
             Self::Ports(_) => "no port of sip.rtp_ports is free",
             Self::Negotiation(_) => "nothing was agreed on",
             Self::Dial(DialError::NotAllowed { .. }) => "not among sip.destinations",
+            Self::Dial(DialError::Number { .. }) => "no trunk may ring it",
+            Self::Dial(DialError::Full { .. }) => "the trunk has no room",
             Self::Dial(_) => "the address makes no sense",
         }
     }

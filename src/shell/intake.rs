@@ -89,7 +89,7 @@ impl Intake {
 
     /// Takes an INVITE: seats the call or refuses it.
     pub(crate) fn take(&self, incoming: Incoming) {
-        let Incoming { from_uri, to_uri, to_user, offer, leg, .. } = incoming;
+        let Incoming { from_uri, to_uri, to_user, offer, leg, trunk, srtp, secure, .. } = incoming;
         let cordboard_sip::endpoint::Leg { line, events } = leg;
         let reception = self.reception();
         let Some(flow) = reception.route(&to_user) else {
@@ -102,8 +102,8 @@ impl Intake {
         }
         let seed = rand::random();
         let offer = offer.as_deref();
-        // UDP and TCP are read by whoever is on the way.
-        let media = self.services.media.towards(self.services.media.srtp, false);
+        let policy = if trunk.is_some() { srtp } else { self.services.media.srtp };
+        let media = self.services.media.towards(policy, secure);
         let phone = match PhoneLeg::inbound(line, offer, &media, seed) {
             Ok(phone) => phone,
             Err((line, refusal)) => {

@@ -35,7 +35,7 @@ use cordboard_audio::{SampleRate, tone};
 use cordboard_models::turn_end::TextJudge;
 use cordboard_sip::access::{Access, AccessError};
 use cordboard_sip::bans::BanRule;
-use cordboard_sip::endpoint::{BindError, Endpoint, EndpointConfig, Incoming};
+use cordboard_sip::endpoint::{BindError, Endpoint, EndpointConfig, Incoming, TlsError};
 use cordboard_sip::ports::{Ports, PortsError};
 use cordboard_sip::session_timer::Limits;
 use tokio::sync::{mpsc, watch};
@@ -179,6 +179,9 @@ pub enum ServeError {
     /// A trunk's secret cannot be read.
     #[error(transparent)]
     Secret(#[from] SecretUnreadable),
+    /// Files of TLS make no sense.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// Agents or queues make no sense.
     #[error(transparent)]
     Desk(#[from] crate::desk::SettingsError),
@@ -209,6 +212,20 @@ pub enum ServeError {
 #[must_use]
 pub fn engine_faults(models: &ModelSettings, flows: &[Arc<Flow>]) -> Vec<ServeError> {
     engines::faults(models, flows)
+}
+
+/// What keeps the trunks and the certificates of these settings from being used; and when our
+/// certificate expires, in seconds since 1970.
+#[must_use]
+pub fn trunk_faults(settings: &Settings) -> (Vec<ServeError>, Option<i64>) {
+    let one = |it| trunks::trunks(std::slice::from_ref(it)).err().map(ServeError::from);
+    let mut faults: Vec<ServeError> = settings.trunks.iter().filter_map(one).collect();
+    let expiry = trunks::tls(&settings.sip).check();
+    let expiry_unix_s = expiry.unwrap_or_else(|error| {
+        faults.push(error.into());
+        None
+    });
+    (faults, expiry_unix_s)
 }
 
 fn lines(faults: &[FlowFault]) -> String {

@@ -1,9 +1,10 @@
 //! Other settings while calls go on: all of them are taken, or none.
 //!
 //! Everything that can fail is made before anything is changed: the flows are read and checked,
-//! what they expect to hear is known, their prompts are spoken, the desk's settings make sense.
-//! Calls under way keep the flow and the settings that they began with. Absent: what needs another
-//! socket, folder or engine; it is named, and waits for a restart.
+//! what they expect to hear is known, their prompts are spoken, the desk's settings make sense, the
+//! files of TLS can be read. Calls under way keep the flow and the settings that they began with.
+//! Absent: what needs another socket, folder or engine, and the trunks, which stay those of the
+//! start with their registrations; it is named, and waits for a restart.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 use cordboard_sip::access::Access;
 
 use super::services::ToDesk;
-use super::{ServeError, Service, agent_tokens, desk_settings, engines, load_routes, reception};
+use super::{
+    ServeError, Service, agent_tokens, desk_settings, engines, load_routes, reception, trunks,
+};
 use crate::conversation::Flow;
 use crate::settings::Settings;
 
@@ -69,6 +72,8 @@ impl Service {
         let prepare = move || engines::prepare(&models, &remote, flows.values());
         let prompts = tokio::task::spawn_blocking(prepare).await;
         let prompts = prompts.unwrap_or(Err(ServeError::Preparation))?;
+        // The last that can fail: what it has read serves at once.
+        self.services.endpoint.reload_tls()?;
         Ok((routes, prompts, access))
     }
 }
@@ -88,6 +93,10 @@ fn differing(running: &Settings, wanted: &Settings) -> Vec<String> {
     let named = [
         ("sip.listen_udp", now.listen_udp != then.listen_udp),
         ("sip.listen_tcp", now.listen_tcp != then.listen_tcp),
+        ("sip.listen_tls", now.listen_tls != then.listen_tls),
+        ("sip.tls_*", trunks::tls(now) != trunks::tls(then)),
+        ("sip.name_servers", now.name_servers != then.name_servers),
+        ("trunk", running.trunks != wanted.trunks),
         ("sip.advertised", now.advertised != then.advertised),
         ("sip.rtp_ports", now.rtp_ports != then.rtp_ports),
         ("sip.no_ack_s", now.no_ack_s != then.no_ack_s),
@@ -116,6 +125,7 @@ mod tests {
         assert_eq!(differing(&running, &wanted), [""; 0]);
         wanted.sip.listen_udp = None;
         wanted.store.recording = true;
-        assert_eq!(differing(&running, &wanted), ["sip.listen_udp", "store"]);
+        wanted.sip.tls_key = Some("another.key".into());
+        assert_eq!(differing(&running, &wanted), ["sip.listen_udp", "sip.tls_*", "store"]);
     }
 }

@@ -167,8 +167,8 @@ impl Services {
             .spawn(async move { tools.invoke(&store, &flow, &call, invocation, reply).await });
     }
 
-    /// Dials for a call; the leg's signals come to its seat. `plain`: the peer has refused keys,
-    /// and no trunk requires them.
+    /// Dials for a call, secured as its trunk wants it or as all calls are; the leg's signals come
+    /// to its seat. `plain`: the peer has refused keys.
     pub(super) fn dial(
         &self,
         seat: SeatId,
@@ -177,8 +177,9 @@ impl Services {
         plain: bool,
     ) -> Result<PhoneLeg, PhoneRefusal> {
         let seed = rand::random();
-        // UDP and TCP are read by whoever is on the way.
-        let media = self.media.towards(self.media.srtp, false);
+        let route = self.endpoint.route(&plan.uri)?;
+        let policy = if route.trunk.is_some() { route.srtp } else { self.media.srtp };
+        let media = self.media.towards(policy, route.secure);
         PhoneLeg::outbound(&media, seed, plain, |sdp| {
             let leg = self.endpoint.dial(DialRequest {
                 to: plan.uri.clone(),

@@ -4,12 +4,13 @@
 use std::path::Path;
 use std::process::Command;
 
+use cordboard::replay::{Phone, PhoneError, Script};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
 };
 use tempfile::TempDir;
 
-use crate::support::{Baresip, Companion, Serving, has, settings, until};
+use crate::support::{Baresip, Companion, PATIENCE, Serving, has, has_srtp, settings, until};
 
 /// Writes `ca.pem`, and `own.pem` with `own.key` beside it for this machine's address; both in
 /// `both.pem`.
@@ -91,4 +92,41 @@ async fn a_phone_rings_us_over_tls() {
     phone.command("hangup", "").await;
     let call = service.api.ended_call_of("bert").await;
     assert_eq!(call["cause"], "bye", "{call}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trunk_that_requires_it_is_spoken_to_in_secured_sound_alone() {
+    if !has("baresip", "baresip-core") || !has_srtp() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    certificates(folder.path());
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let service = Serving::start(&format!(
+        "[sip]\nlisten_tls = \"127.0.0.1:0\"\ntls_certificate = \"{}\"\ntls_key = \"{}\"\n\
+         [[trunk]]\nname = \"carrier\"\nhosts = [\"127.0.0.1:9\"]\ntransport = \"tls\"\n\
+         from = [\"127.0.0.1\"]\nsrtp = \"require\"\nkeepalive_s = 0",
+        at("own.pem"),
+        at("own.key"),
+    ));
+
+    let phone = Phone::bind("127.0.0.1:0".parse().unwrap(), 30_000..=30_999).await.unwrap();
+    let rung = phone.ring(&service.uri("short"), Script::new([]), PATIENCE).await;
+    assert!(matches!(rung, Err(PhoneError::Refused { code: 488 })), "{rung:?}");
+
+    let both = folder.path().join("both.pem");
+    let mut phone = Baresip::secured_with_tls("cleo", &vec![0.0; 8_000], &both).await;
+    let tls = service.tls.unwrap();
+    phone.command("dial", &format!("sip:short@{tls};transport=tls")).await;
+    until("sound at the phone", async || phone.is_talking().then_some(())).await;
+    phone.command("hangup", "").await;
+    let call = service.api.ended_call_of("cleo").await;
+    let timeline = service.api.timeline(call["id"].as_str().unwrap()).await;
+    let media = timeline.iter().find(|entry| entry["what"] == "media").expect("it had sound");
+    // Plain sound on a secured leg is garbage; the phone plays none of it either.
+    assert_eq!(media["garbage"], 0, "{media}");
+    assert!(media["received"].as_u64().is_some_and(|it| it > 20), "{media}");
+    let figures = service.api.text("/metrics").await;
+    assert!(figures.contains("cordboard_trunk_up{trunk=\"carrier\"} "), "{figures}");
+    assert!(figures.contains("\ncordboard_certificate_expiry_seconds "), "{figures}");
 }

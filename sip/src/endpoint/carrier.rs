@@ -43,6 +43,14 @@ pub struct TrunkState {
     pub places: Vec<(SocketAddr, bool)>,
 }
 
+impl TrunkState {
+    /// Whether one of its places answers, and it knows us where we register.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.registered != Some(false) && self.places.iter().any(|(_, answers)| *answers)
+    }
+}
+
 /// Where a call to an address would go, for those who make the offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {

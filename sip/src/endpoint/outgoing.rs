@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rsipstack::sip::headers::make_header;
-use rsipstack::sip::{
-    Header, Host, Method, Request, Scheme, Transport, Uri, Version, parse_uri,
-};
+use rsipstack::sip::{Header, Host, Method, Request, Scheme, Transport, Uri, Version, parse_uri};
 use rsipstack::transaction::{make_tag, make_uuid_v4};
 
 use super::calling::{Calling, Way, refused};

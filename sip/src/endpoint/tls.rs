@@ -43,6 +43,17 @@ pub struct TlsConfig {
     pub client_ca: Option<PathBuf>,
 }
 
+impl TlsConfig {
+    /// Reads the files as [`super::Endpoint::bind`] does; gives when our certificate, or one between
+    /// it and its root, expires, in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub fn check(&self) -> Result<Option<i64>, TlsError> {
+        Ok(load(self)?.expiry_unix_s)
+    }
+}
+
 /// Why files of TLS are of no use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -31,6 +31,7 @@ impl Scrape {
         self.write_service(&mut page);
         self.figures.write(&mut page);
         self.write_sip(&mut page);
+        self.write_trunks(&mut page);
         self.write_desk(&mut page);
         write_store(&mut page, &self.services.store.health());
         self.write_inference(&mut page);
@@ -82,6 +83,24 @@ impl Scrape {
             ("no_room", sip.refused),
         ] {
             page.sample(name, &[("why", why)], value);
+        }
+    }
+
+    fn write_trunks(&self, page: &mut Page) {
+        let trunks = self.services.endpoint.trunks();
+        let up = "cordboard_trunk_up";
+        page.family(up, "gauge", "1 where a place of the trunk answers, and knows us if it shall.");
+        for trunk in &trunks {
+            page.sample(up, &[("trunk", &trunk.name)], u8::from(trunk.is_up()));
+        }
+        let calls = "cordboard_trunk_calls";
+        page.family(calls, "gauge", "Calls at present, by trunk.");
+        for trunk in &trunks {
+            page.sample(calls, &[("trunk", &trunk.name)], trunk.calls);
+        }
+        if let Some(expiry) = self.services.endpoint.certificate_expiry_unix_s() {
+            let name = "cordboard_certificate_expiry_seconds";
+            page.gauge(name, "When our certificate for SIP over TLS ends, since 1970 UTC.", expiry);
         }
     }
 

@@ -40,6 +40,12 @@ impl Baresip {
         Self::start_with(user, says, "", &more).await
     }
 
+    /// The same, taking secured media alone.
+    pub(crate) async fn secured_with_tls(user: &str, says: &[f32], certificate: &Path) -> Self {
+        let more = format!("module srtp.so\nsip_certificate {}\n", certificate.display());
+        Self::start_with(user, says, ";mediaenc=srtp-mand", &more).await
+    }
+
     async fn start_with(user: &str, says: &[f32], account: &str, more: &str) -> Self {
         let folder = TempDir::new().unwrap();
         let (sip, control) = free_addresses();
