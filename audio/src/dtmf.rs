@@ -3,11 +3,11 @@
 //!
 //! ```text
 //! 8 kHz ─► every 5 ms the last 20 ms ─► 8 tones (Goertzel 1958) ─► strongest row and column
-//!          ─► are they all there is, on their frequency, alike in level? ─► four times: a key
+//!          ─► are they all there is, on their frequency, alike in level? ─► five times: a key
 //! ```
 //!
 //! A tone's true frequency is what its phase gains between two windows. Speech has tones too, but
-//! hardly two of these, alone, on their frequency, for 35 ms. Absent: who may press keys this way
+//! hardly two of these, alone, on their frequency, for 40 ms. Absent: who may press keys this way
 //! (the call's), and any tone but these.
 
 use std::f32::consts::{PI, TAU};
@@ -31,8 +31,8 @@ const SOFTER_MOST_DB: f32 = 9.5;
 const AMPLITUDE_MIN: f32 = 0.007;
 /// Least share of all the sound that the two tones are.
 const SHARE_MIN: f32 = 0.82;
-/// Windows in a row that make a key: a tone of 35 ms. 20 ms of tone make two.
-const WINDOWS_MIN: u32 = 4;
+/// Windows in a row that make a key: a tone of 40 ms. 20 ms of tone make two.
+const WINDOWS_MIN: u32 = 5;
 /// Windows without it that end it.
 const MISSES_MAX: u32 = 3;
 

@@ -125,7 +125,7 @@ fn write_files(
          ctrl_tcp_listen {control}\n\
          module_path /usr/lib/baresip/modules\n\
          module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
-         {modules}module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
+         module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
     );
     let account = format!(
         "<sip:{user}@{sip}>;regint=0;answermode=auto;audio_codecs=PCMU,PCMA;ptime=20{account}\n"
