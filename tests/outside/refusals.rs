@@ -17,7 +17,7 @@ async fn what_cannot_be_served_is_refused_with_its_status() {
                inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\n";
     for (user, profile, formats, attributes, status) in [
         ("nobody", "RTP/AVP", "0 8", "", "404"),
-        ("parcel", "RTP/AVP", "3 9 18", "", "488"),
+        ("parcel", "RTP/AVP", "3 4 18", "", "488"),
         ("parcel", "RTP/AVP", "97", "a=rtpmap:97 speex/8000\n", "488"),
         ("parcel", "RTP/SAVP", "0 8", key, "488"),
     ] {

@@ -290,8 +290,8 @@ impl Core {
         }
     }
 
-    /// Connections that we opened. rsipstack counts the inlet of those that came in over TCP as one,
-    /// and each of those over TLS, which it reads itself.
+    /// Connections that we opened. rsipstack counts the inlet of those that came in over TCP as
+    /// one, and each of those over TLS, which it reads itself.
     fn opened_connections(&self) -> usize {
         let came_in = usize::from(self.addresses.tcp.is_some()) + self.tls.greeted();
         self.stack.transport_layer.connections_count().saturating_sub(came_in)

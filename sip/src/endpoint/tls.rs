@@ -44,8 +44,8 @@ pub struct TlsConfig {
 }
 
 impl TlsConfig {
-    /// Reads the files as [`super::Endpoint::bind`] does; gives when our certificate, or one between
-    /// it and its root, expires, in seconds since 1970.
+    /// Reads the files as [`super::Endpoint::bind`] does; gives when our certificate, or one
+    /// between it and its root, expires, in seconds since 1970.
     ///
     /// # Errors
     /// [`TlsError`].

@@ -1,8 +1,8 @@
 //! Requests that rsipstack has read and not yet kept: what has one answer whatever else goes on,
 //! and what there is no room for, is answered here without a transaction (RFC 3261 §8.2.7).
 //!
-//! Datagrams and what comes over TLS pass here on rsipstack's own way. What comes over TCP asks from
-//! its reader. A peer that does not read its answers holds up nobody else.
+//! Datagrams and what comes over TLS pass here on rsipstack's own way. What comes over TCP asks
+//! from its reader. A peer that does not read its answers holds up nobody else.
 
 use std::collections::hash_map::RandomState;
 use std::future::Future;

@@ -115,7 +115,7 @@ fn write_files(
 ) {
     let shown = folder.display();
     let config = format!(
-        "sip_listen {sip}\n{more}\
+        "sip_listen {sip}\n\
          audio_source aufile,{shown}/says.wav\n\
          audio_player aubridge,nowhere\n\
          audio_alert aubridge,nobody\n\
@@ -125,7 +125,7 @@ fn write_files(
          ctrl_tcp_listen {control}\n\
          module_path /usr/lib/baresip/modules\n\
          module g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
-         module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
+         {more}module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\n"
     );
     let account = format!(
         "<sip:{user}@{sip}>;regint=0;answermode=auto;audio_codecs=PCMU,PCMA;ptime=20{account}\n"
