@@ -423,7 +423,6 @@ impl Endpoint {
         let gate = Arc::new(Gate::new(config.access.clone(), Arc::clone(&tally)));
         let transports = TransportLayer::new(token.clone());
         transports.set_stream_idle_timeout(STREAM_IDLE);
-        let stack_refused = |error| BindError::Stack(Box::new(error));
 
         let tls = Tls::open(config.tls)?;
         let callers: Vec<IpNet> = config.trunks.iter().flat_map(|it| it.from.clone()).collect();
@@ -431,13 +430,8 @@ impl Endpoint {
         let mut addresses =
             Addresses { udp: None, tcp: None, tls: None, advertised: config.advertised };
         if let Some(address) = config.bind_udp {
-            let refused = |source| BindError::Refused { transport: "udp", address, source };
-            let socket = doorman::open(address).map_err(refused)?;
-            let bound = socket.local_addr().map_err(refused)?;
-            let doorman = Doorman::new(socket, Arc::clone(&gate), Arc::clone(&tally));
-            let child = Some(token.child_token());
-            let udp = UdpConnection::from_socket(Arc::new(doorman), None, child).await;
-            transports.add_transport(udp.map_err(stack_refused)?.into());
+            let (bound, udp) = listen_udp(address, &gate, &tally, token.child_token()).await?;
+            transports.add_transport(udp.into());
             addresses.udp = Some(bound);
         }
         if let Some(address) = config.bind_tls.filter(|_| !tls.has_certificate()) {
@@ -620,6 +614,25 @@ impl Endpoint {
             shed: tally.shed.load(Ordering::Relaxed),
         }
     }
+}
+
+fn stack_refused(error: rsipstack::Error) -> BindError {
+    BindError::Stack(Box::new(error))
+}
+
+/// Binds what datagrams come in on.
+async fn listen_udp(
+    address: SocketAddr,
+    gate: &Arc<Gate>,
+    tally: &Arc<Tally>,
+    stop: CancellationToken,
+) -> Result<(SocketAddr, UdpConnection), BindError> {
+    let refused = |source| BindError::Refused { transport: "udp", address, source };
+    let socket = doorman::open(address).map_err(refused)?;
+    let bound = socket.local_addr().map_err(refused)?;
+    let doorman = Arc::new(Doorman::new(socket, Arc::clone(gate), Arc::clone(tally)));
+    let udp = UdpConnection::from_socket(doorman, None, Some(stop)).await;
+    Ok((bound, udp.map_err(stack_refused)?))
 }
 
 /// Binds what connections come in on, and notes where.
