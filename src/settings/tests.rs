@@ -160,6 +160,13 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
             "\"cartesian\"",
             "\"cartesia\"",
         ),
+    ];
+    assert_refused(&table);
+}
+
+#[test]
+fn bad_values_of_the_service_around_the_calls_are_refused_alike() {
+    let table = [
         ("[store]\nrecording = \"maybe\"", "store.recording", "\"maybe\"", "bool"),
         ("[api]\nlisten = \"0.0.0.0:8080\"", "api.token", "not set", "not loopback"),
         ("[log]\nformat = \"xml\"", "log.format", "\"xml\"", "\"json\""),

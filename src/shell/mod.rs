@@ -267,13 +267,11 @@ impl Service {
             &mut threads,
         )?;
         let store = Store::open(store_options(&settings)).await?;
-        let (endpoint, calls) = Endpoint::bind(endpoint_config(&settings)?).await?;
-        endpoint.set_session_timers(session_timers(&settings));
-        endpoint.set_trace(settings.sip.trace);
+        let stop = CancellationToken::new();
+        let (endpoint, calls) = open_endpoint(&settings, &stop).await?;
         let listeners = http::Listeners::open(&settings).await?;
         let (api, metrics) = listeners.addresses(&settings);
         let figures = Arc::new(Figures::new(workers()));
-        let stop = CancellationToken::new();
         let export = telemetry::follow(&store, &settings.telemetry, &figures, stop.clone())?;
 
         let live = Arc::new(AtomicUsize::new(0));
@@ -298,7 +296,6 @@ impl Service {
         let mailboxes = mailboxes.into_iter().map(|(_, mailbox)| mailbox);
         spawn_workers(mailboxes, &services, &live, &mut threads);
         let projector = tokio::spawn(store.clone().project(stop.clone()));
-        trunks::watch_certificate(services.endpoint.clone(), stop.clone());
         let positions = spawn_desk(&settings, words, store.clone())?;
         let reception = reception(routes, &settings, 1);
         let link_base = link_base(&settings, api);
@@ -536,6 +533,18 @@ fn endpoint_config(settings: &Settings) -> Result<EndpointConfig, ServeError> {
         // RFC 3261 §13.3.1.4: the ACK is waited for 64·T1.
         t1: Duration::from_secs(sip.no_ack_s) / 64,
     })
+}
+
+/// Opens the telephone side.
+async fn open_endpoint(
+    settings: &Settings,
+    stop: &CancellationToken,
+) -> Result<(Endpoint, mpsc::Receiver<Incoming>), ServeError> {
+    let (endpoint, calls) = Endpoint::bind(endpoint_config(settings)?).await?;
+    endpoint.set_session_timers(session_timers(settings));
+    endpoint.set_trace(settings.sip.trace);
+    trunks::watch_certificate(endpoint.clone(), stop.clone());
+    Ok((endpoint, calls))
 }
 
 fn session_timers(settings: &Settings) -> Limits {

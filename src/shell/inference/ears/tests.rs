@@ -59,7 +59,7 @@ impl Recognizer for Failing {
                 }
             }
         }
-        Ok((self.frames % 25 == 0).then(|| counted(self.frames, HypothesisKind::Partial)))
+        Ok(self.frames.is_multiple_of(25).then(|| counted(self.frames, HypothesisKind::Partial)))
     }
 
     fn finish(&mut self) -> Result<Hypothesis, EngineFault> {
