@@ -22,6 +22,8 @@ pub(super) enum ApiFault {
     NoSuchAddress,
     #[error("this address can only be read")]
     NotAllowed,
+    #[error("too many streams begin at once")]
+    NoRoom,
     #[error("there is no such call")]
     NoSuchCall,
     #[error("the call has no context packet")]
@@ -46,7 +48,7 @@ impl ApiFault {
                 StatusCode::NOT_FOUND
             }
             Self::NotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreadable(_) | Self::Malformed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -67,6 +69,7 @@ impl ApiFault {
             }
             Self::NoSuchAddress => ("not_found", "begin at GET /v1/calls"),
             Self::NotAllowed => ("method_not_allowed", "use GET"),
+            Self::NoRoom => ("no_room", "connect again in a moment"),
             Self::NoSuchCall => {
                 ("no_such_call", "a call that began just now is here within a second")
             }

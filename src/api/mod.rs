@@ -9,6 +9,7 @@ mod calls;
 mod context;
 mod fault;
 mod health;
+mod media_stream;
 mod metrics;
 mod openapi;
 mod recording;
@@ -22,7 +23,7 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Json, Router, middleware};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -33,6 +34,8 @@ use crate::store::Store;
 use crate::timeline::CallId;
 use fault::ApiFault;
 
+pub use media_stream::MediaStreams;
+pub(crate) use media_stream::{StreamCall, StreamFault};
 pub use openapi::openapi;
 pub use wire::{
     AgentPosition, CallDetail, CallLinks, CallSummary, CallsPage, ErrorBody, ErrorDetail, Health,
@@ -70,6 +73,8 @@ pub struct ApiState {
     pub is_draining: Arc<dyn Fn() -> bool + Send + Sync>,
     /// The figures, as Prometheus reads them.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Carriers' media streams, where they are taken.
+    pub streams: Option<MediaStreams>,
 }
 
 impl std::fmt::Debug for ApiState {
@@ -126,6 +131,8 @@ fn open() -> Vec<Address> {
         ("/readyz", get(health::ready)),
         ("/v1/openapi.json", get(openapi::document)),
         ("/v1/calls/{id}/context", get(context::packet)),
+        ("/v1/media-streams/{route}", get(media_stream::join)),
+        ("/v1/media-streams/{route}/answer", post(media_stream::answer)),
     ]
 }
 

@@ -137,6 +137,8 @@ pub enum LegEvent<'a> {
         /// One line, without credentials and keys.
         summary: String,
     },
+    /// The far end holds so much of what it was sent and has not played, as measured.
+    FarBuffer(std::time::Duration),
     /// A report came from the far end, or went there.
     Network(Network),
     /// The leg is gone.
@@ -255,6 +257,8 @@ pub enum LegCommand {
     Answer,
     /// Send 20 ms of encoded sound.
     Send(EncodedFrame),
+    /// What was sent and is not yet played shall not be: the assistant was interrupted.
+    Flush,
     /// Press a key at the far end.
     SendDigit {
         /// 0-9, *, #, A-D.

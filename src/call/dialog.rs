@@ -8,7 +8,7 @@ use cordboard_audio::MediaTime;
 use cordboard_models::speech::Speech;
 
 use super::voice::{Cut, Line, VoiceEvent};
-use super::{Call, CallError, Effect, Job, JobId, OWN_LINES_FROM, Output, Phase};
+use super::{Call, CallError, Effect, Job, JobId, LegCommand, OWN_LINES_FROM, Output, Phase};
 use crate::conversation::{Heard, Input, Interruptible, Move, Output as Talk, Prompt, PromptId};
 use crate::escalation::Input as Escalating;
 use crate::timeline::{Debtor, LegRole, What};
@@ -222,6 +222,9 @@ impl Call {
         let mut cancelled = Vec::new();
         let stopped = self.caller.voice.cut(now, cut, &mut cancelled);
         self.out.extend(cancelled.into_iter().map(Output::Cancel));
+        if stopped && self.caller.sending {
+            self.out.push_back(Output::Leg(LegRole::Caller, LegCommand::Flush));
+        }
         stopped
     }
 

@@ -40,6 +40,7 @@ impl Call {
             LegEvent::Signalled { sent, ref summary } => {
                 self.signalled(now, LegRole::Caller, sent, summary);
             }
+            LegEvent::FarBuffer(held) => self.caller.voice.far_buffer(held),
             LegEvent::Network(network) => self.caller.reported(now, network),
             LegEvent::Ended { cause } => self.caller_left(now, cause)?,
         }
@@ -82,6 +83,7 @@ impl Call {
             LegEvent::Signalled { sent, ref summary } => {
                 self.signalled(now, LegRole::Agent, sent, summary);
             }
+            LegEvent::FarBuffer(held) => agent.voice.far_buffer(held),
             LegEvent::Network(network) => agent.reported(now, network),
             LegEvent::Ended { cause } => self.agent_left(now, cause)?,
         }

@@ -223,6 +223,11 @@ impl Voice {
         true
     }
 
+    /// What the far end holds of what it was sent.
+    pub(super) const fn far_buffer(&mut self, held: Duration) {
+        self.playout.set_far_buffer(held);
+    }
+
     /// Plays 20 ms, music under nothing.
     ///
     /// # Real-time

@@ -1,8 +1,96 @@
 //! Legs: each turns its transport into the same `LegEvent`s and takes the same `LegCommand`s.
 //!
-//! A phone so far. No decision about a call lives here.
+//! A phone, or a carrier's media stream. No decision about a call lives here.
 
 mod path;
 mod phone;
+mod stream;
+
+use cordboard_audio::MediaTime;
+use cordboard_audio::codec::Codec;
+use cordboard_sip::endpoint::LegSignal;
+
+use crate::call::{LegCommand, LegEvent};
 
 pub(crate) use phone::{MediaSettings, PhoneLeg, PhoneRefusal};
+pub(crate) use stream::{CarrierEnd, StreamLeg, ToCarrier, Word, stream};
+
+/// A leg of any kind.
+#[derive(Debug)]
+pub(crate) enum Leg {
+    /// SIP and RTP.
+    Phone(Box<PhoneLeg>),
+    /// A carrier's stream.
+    Stream(StreamLeg),
+}
+
+impl From<PhoneLeg> for Leg {
+    fn from(leg: PhoneLeg) -> Self {
+        Self::Phone(Box::new(leg))
+    }
+}
+
+impl Leg {
+    /// The codec that we send with, once agreed.
+    pub(crate) fn codec(&self) -> Option<Codec> {
+        match self {
+            Self::Phone(leg) => leg.codec(),
+            Self::Stream(leg) => Some(leg.codec()),
+        }
+    }
+
+    /// What came and was of no use.
+    pub(crate) fn garbage(&self) -> u64 {
+        match self {
+            Self::Phone(leg) => leg.garbage(),
+            Self::Stream(leg) => leg.garbage(),
+        }
+    }
+
+    /// Begins a tick's reading.
+    pub(crate) fn refill(&mut self, now: MediaTime) {
+        match self {
+            Self::Phone(leg) => leg.refill(now),
+            Self::Stream(leg) => leg.refill(),
+        }
+    }
+
+    /// Reads on; `None` where nothing more has come, or the tick's share is used up.
+    ///
+    /// # Real-time
+    /// No allocation, never waits.
+    pub(crate) fn poll<'b>(
+        &mut self,
+        now: MediaTime,
+        buffer: &'b mut [u8],
+    ) -> Option<LegEvent<'b>> {
+        match self {
+            Self::Phone(leg) => leg.poll(now, buffer),
+            Self::Stream(leg) => leg.poll(buffer),
+        }
+    }
+
+    /// Does what the call wants of an existing leg.
+    pub(crate) fn command(&mut self, command: &LegCommand) {
+        match self {
+            Self::Phone(leg) => leg.command(command),
+            Self::Stream(leg) => leg.command(command),
+        }
+    }
+
+    /// Whether this signal refuses a secured offer that may be made again without keys.
+    pub(crate) fn is_refused_for_keys(&self, signal: &LegSignal) -> bool {
+        match self {
+            Self::Phone(leg) => leg.is_refused_for_keys(signal),
+            Self::Stream(_) => false,
+        }
+    }
+
+    /// Turns what the signalling says into events for the call, in order.
+    pub(crate) fn signal(&mut self, signal: LegSignal) -> [Option<LegEvent<'static>>; 2] {
+        match self {
+            Self::Phone(leg) => leg.signal(signal),
+            Self::Stream(_) => [None, None],
+        }
+    }
+}

@@ -344,7 +344,8 @@ impl PhoneLeg {
                 let offer = self.negotiation.offer();
                 self.signalling.reinvite(offer);
             }
-            LegCommand::Dial(_) => {}
+            // A phone plays what it has within its jitter buffer.
+            LegCommand::Flush | LegCommand::Dial(_) => {}
         }
     }
 

@@ -29,9 +29,9 @@ pub use remote::{
     VoiceForm,
 };
 pub use sections::{
-    AgentSettings, ApiSettings, BanSettings, LogFormat, LogSettings, MediaSettings, ModelSettings,
-    QueueSettings, RouteSettings, ShutdownSettings, SipSettings, StoreSettings, TurnSettings,
-    VadChoice,
+    AgentSettings, ApiSettings, BanSettings, LogFormat, LogSettings, MediaSettings,
+    MediaStreamSettings, ModelSettings, QueueSettings, RouteSettings, ShutdownSettings,
+    SipSettings, StoreSettings, TurnSettings, VadChoice,
 };
 pub use telemetry::TelemetrySettings;
 pub use trunk::{Secret, SrtpChoice, TransportChoice, TrunkSettings};
@@ -47,6 +47,8 @@ pub struct Settings {
     /// The carriers, the preferred first.
     #[serde(rename = "trunk")]
     pub trunks: Vec<TrunkSettings>,
+    /// Calls that carriers bring over WebSockets.
+    pub media_streams: MediaStreamSettings,
     /// Which flow answers which address; the first that fits counts.
     #[serde(rename = "route")]
     pub routes: Vec<RouteSettings>,

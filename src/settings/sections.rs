@@ -153,6 +153,14 @@ impl Default for MediaSettings {
     }
 }
 
+/// `[media_streams]`: calls that carriers bring over WebSockets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MediaStreamSettings {
+    /// What a carrier must show; without it no stream is taken.
+    pub token: Option<Token>,
+}
+
 /// `[[route]]`: which flow answers an address.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -32,6 +32,7 @@ fn the_example_has_the_defaults_where_it_says_so() {
     assert_eq!(example.remote, default.remote);
     assert_eq!(example.turn, default.turn);
     assert_eq!(example.media, default.media);
+    assert_eq!(example.media_streams, default.media_streams);
     assert_eq!(example.store, default.store);
     assert_eq!(example.api, default.api);
     assert_eq!(example.shutdown, default.shutdown);
@@ -53,6 +54,7 @@ fn the_example_has_every_setting() {
         ("agent", "name = \"a\"\nuri = \"sip:a\"\nqueues = []"),
         ("queue", "name = \"q\""),
         ("media", ""),
+        ("media_streams", ""),
         ("models", ""),
         ("remote.recognizer", "form = \"deepgram\"\nurl = \"wss://host/\""),
         ("remote.voice", "form = \"cartesia\"\nurl = \"wss://host/\"\nspeaker = \"a\""),

@@ -19,6 +19,7 @@ pub(super) fn state(
     settings: &Settings,
     positions: &watch::Receiver<serde_json::Value>,
     scrape: Scrape,
+    link_base: &str,
 ) -> ApiState {
     let (fetched, mut fetches) = mpsc::channel::<api::PacketFetched>(256);
     let services = scrape.services.clone();
@@ -32,6 +33,11 @@ pub(super) fn state(
         Arc::new(move || positions.borrow().get(key).cloned().unwrap_or_default())
     };
     let intake = scrape.intake.clone();
+    let seating = scrape.intake.clone();
+    let streams = settings.media_streams.token.clone().map(|token| {
+        let seat = Arc::new(move |call| seating.take_stream(call));
+        api::MediaStreams::new(token, link_base, seat)
+    });
     ApiState {
         store: scrape.services.store.clone(),
         token: settings.api.token.clone(),
@@ -41,6 +47,7 @@ pub(super) fn state(
         now_unix_ms: Arc::new(clock::wall_unix_ms),
         is_draining: Arc::new(move || intake.is_draining()),
         metrics: Arc::new(move || scrape.page()),
+        streams,
     }
 }
 

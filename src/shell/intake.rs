@@ -10,10 +10,11 @@ use super::mailbox::{SeatId, ToWorker};
 use super::media::NewCall;
 use super::seat::LineId;
 use super::services::Services;
+use crate::api::{StreamCall, StreamFault};
 use crate::call::{CallFacts, CallSettings, DialPlan};
 use crate::clock;
 use crate::conversation::Flow;
-use crate::leg::{PhoneLeg, PhoneRefusal};
+use crate::leg::{CarrierEnd, Leg, PhoneLeg, PhoneRefusal, stream};
 use crate::timeline::{CallId, LegKind, LegRole, Links};
 
 /// After how many seconds a caller who found no room may try again (RFC 3261 §20.33).
@@ -121,7 +122,7 @@ impl Intake {
             }
         };
         let facts = self.facts(from_uri, to_uri, None, flow, seed, &reception);
-        let seat = self.seat(facts, &reception, Some(phone));
+        let seat = self.seat(facts, &reception, Some(phone.into()));
         self.services.forward(seat, LineId { role: LegRole::Caller, number: 1 }, events);
     }
 
@@ -140,6 +141,20 @@ impl Intake {
         let name = facts.id.clone();
         self.seat(facts, &reception, None);
         Some(name)
+    }
+
+    /// Takes a carrier's stream: seats the call or refuses it.
+    pub(crate) fn take_stream(&self, call: StreamCall) -> Result<CarrierEnd, StreamFault> {
+        let reception = self.reception();
+        let flow = reception.route(&call.route).ok_or(StreamFault::NoSuchRoute)?;
+        if !self.admit(&reception) {
+            return Err(StreamFault::NoRoom);
+        }
+        let facts = self.facts(call.from, call.to, None, flow, rand::random(), &reception);
+        let (leg, end) = stream(rand::random());
+        let facts = CallFacts { leg: LegKind::Stream, ..facts };
+        self.seat(facts, &reception, Some(Leg::Stream(leg)));
+        Ok(end)
     }
 
     /// Counts a call in, where there is room.
@@ -179,7 +194,7 @@ impl Intake {
         }
     }
 
-    fn seat(&self, facts: CallFacts, reception: &Reception, leg: Option<PhoneLeg>) -> SeatId {
+    fn seat(&self, facts: CallFacts, reception: &Reception, leg: Option<Leg>) -> SeatId {
         let seat = SeatId(self.next_seat.fetch_add(1, Ordering::Relaxed));
         let settings = reception.settings.clone();
         let began = clock::monotonic();

@@ -17,7 +17,7 @@ use super::seat::Seat;
 use super::services::Services;
 use crate::call::{CallFacts, CallSettings};
 use crate::clock;
-use crate::leg::PhoneLeg;
+use crate::leg::Leg;
 
 /// Phases of a tick; 2 ms apart.
 const PHASES: usize = 10;
@@ -33,7 +33,7 @@ pub(crate) struct NewCall {
     /// Its settings.
     pub(crate) settings: CallSettings,
     /// The caller's leg; a placed call has none yet.
-    pub(crate) leg: Option<PhoneLeg>,
+    pub(crate) leg: Option<Leg>,
     /// The process's clock at the ring.
     pub(crate) began: Duration,
 }

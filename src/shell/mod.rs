@@ -299,6 +299,7 @@ impl Service {
         let positions = spawn_desk(&settings, words, store.clone())?;
         let reception = reception(routes, &settings, 1);
         let link_base = link_base(&settings, api);
+        let base = link_base.clone();
         let intake = Arc::new(Intake::new(services.clone(), reception, link_base, live.clone()));
         let scrape = Scrape {
             figures: services.figures.clone(),
@@ -308,7 +309,7 @@ impl Service {
             positions: positions.clone(),
             began_unix_ms: clock::wall_unix_ms(),
         };
-        let state = http::state(&settings, &positions, scrape);
+        let state = http::state(&settings, &positions, scrape, &base);
         listeners.spawn(state, &stop);
         let keep = sweep::retention(&settings);
         tokio::spawn(sweep::hourly(store, keep, services.figures.clone(), stop.clone()));

@@ -20,7 +20,7 @@ use crate::call::{
     Output, STOPPING,
 };
 use crate::clock;
-use crate::leg::PhoneLeg;
+use crate::leg::Leg;
 use crate::replay::record;
 use crate::store::{InputsWriter, Recorder};
 use crate::timeline::{CallId, ENTRY_VERSION, Entry, LegRole, Outcome, What};
@@ -28,7 +28,7 @@ use crate::timeline::{CallId, ENTRY_VERSION, Entry, LegRole, Outcome, What};
 /// A leg, and which of its role's legs in this call it is: signals of an earlier one are late.
 #[derive(Debug)]
 struct Line {
-    leg: PhoneLeg,
+    leg: Leg,
     number: u32,
     garbage: u64,
     /// How it was dialled.
@@ -378,8 +378,8 @@ impl Seat {
         let id = LineId { role, number: self.dialled };
         match services.dial(self.id, id, &plan, plain) {
             Ok(leg) => {
-                let line = Line { leg, number: id.number, garbage: 0, plan: Some(plan) };
-                *self.line_mut(role) = Some(line);
+                let (leg, plan) = (leg.into(), Some(plan));
+                *self.line_mut(role) = Some(Line { leg, number: id.number, garbage: 0, plan });
             }
             Err(error) => {
                 // Whom is the timeline's business.

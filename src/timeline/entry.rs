@@ -331,6 +331,8 @@ pub enum What {
 pub enum LegKind {
     /// SIP and RTP.
     Phone,
+    /// A carrier's media stream.
+    Stream,
 }
 
 /// Whose leg it is.

@@ -88,6 +88,7 @@ impl Running {
                 Arc::new(move || draining.load(Relaxed))
             },
             metrics: Arc::new(|| "# TYPE up gauge\nup 1\n".to_owned()),
+            streams: None,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve(listener, state, async {

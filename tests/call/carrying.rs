@@ -71,6 +71,7 @@ impl World {
                 self.caller_gone = true;
                 self.hung_up = Some(self.now);
             }
+            LegCommand::Flush => {}
             LegCommand::Renegotiate => self.renegotiated += 1,
             LegCommand::Dial(plan) => panic!("{plan:?}: nobody calls out here"),
         }
@@ -101,6 +102,7 @@ impl World {
             }
             LegCommand::SendDigit { digit, .. } => self.agent.digits.push(digit),
             LegCommand::Hangup => self.agent_line = None,
+            LegCommand::Flush => {}
             LegCommand::Renegotiate => self.renegotiated += 1,
             LegCommand::Answer | LegCommand::Dial(_) => panic!("{command:?} to an agent"),
         }

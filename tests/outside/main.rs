@@ -13,6 +13,7 @@ mod corpora;
 mod floods;
 mod garbage;
 mod impatience;
+mod media_stream;
 mod operation;
 mod over_tls;
 mod placed;

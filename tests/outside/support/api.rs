@@ -12,13 +12,19 @@ use super::until;
 pub(crate) struct Api {
     client: Client,
     base: String,
+    address: SocketAddr,
 }
 
 impl Api {
     pub(crate) fn new(address: SocketAddr) -> Self {
         // reqwest is built without a provider of its own.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { client: Client::new(), base: format!("http://{address}") }
+        Self { client: Client::new(), base: format!("http://{address}"), address }
+    }
+
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// What is at an address; nothing while it cannot be had.

@@ -1,0 +1,428 @@
+//! Carriers' media streams: a call over a WebSocket, in the wire form of Twilio's Media Streams.
+//!
+//! `GET /v1/media-streams/{route}` is the WebSocket, `POST …/answer` the document that sends a
+//! carrier there. Who connects shows `media_streams.token`, by an Authorization header or as the
+//! custom parameter `token` of the start: addresses are logged on their way. A connection that
+//! breaks the form is closed with a reason, and its call ends; others are not touched.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, Uri, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use super::ApiState;
+use super::access::opens;
+use super::fault::ApiFault;
+use crate::call::EndCause;
+use crate::leg::{CarrierEnd, ToCarrier, Word};
+use crate::settings::Token;
+use crate::store::token_hash;
+
+/// The longest message; 20 ms of sound take 300 bytes.
+const MESSAGE_BYTES_MAX: usize = 65_536;
+/// How long a connection may take until its start.
+const START_WITHIN: Duration = Duration::from_secs(10);
+/// How long a message of ours may take.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
+/// Connections that have not started.
+const STRANGERS_MAX: usize = 64;
+
+/// A stream that wants to be a call.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamCall {
+    /// Which flow.
+    pub(crate) route: String,
+    /// Who calls, as far as is known.
+    pub(crate) from: String,
+    /// Who was called.
+    pub(crate) to: String,
+}
+
+/// Seats a call.
+pub(crate) type Seating = Arc<dyn Fn(StreamCall) -> Result<CarrierEnd, StreamFault> + Send + Sync>;
+
+/// What the HTTP side knows of media streams.
+#[derive(Clone)]
+pub struct MediaStreams {
+    token: Token,
+    url: String,
+    seat: Seating,
+    strangers: Arc<Semaphore>,
+}
+
+impl std::fmt::Debug for MediaStreams {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MediaStreams").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl MediaStreams {
+    /// Takes streams of those who show the token. `link_base` is how others reach us.
+    pub(crate) fn new(token: Token, link_base: &str, seat: Seating) -> Self {
+        let url = match link_base.strip_prefix("https://") {
+            Some(rest) => format!("wss://{rest}"),
+            None => format!("ws://{}", link_base.trim_start_matches("http://")),
+        };
+        Self { token, url, seat, strangers: Arc::new(Semaphore::new(STRANGERS_MAX)) }
+    }
+
+    fn admits(&self, shown: &str) -> bool {
+        opens(shown, &token_hash(self.token.expose()))
+    }
+
+    /// Whether the Authorization header has the token: as a bearer's, or as a password.
+    fn is_shown_by(&self, headers: &HeaderMap) -> bool {
+        let value = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
+        let Some((scheme, shown)) = value.and_then(|it| it.split_once(' ')) else { return false };
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return self.admits(shown.trim());
+        }
+        let decoded = STANDARD.decode(shown.trim()).ok().and_then(|it| String::from_utf8(it).ok());
+        let password = decoded.as_deref().and_then(|it| it.split_once(':')).map(|it| it.1);
+        scheme.eq_ignore_ascii_case("basic") && password.is_some_and(|it| self.admits(it))
+    }
+}
+
+/// Why a stream is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum StreamFault {
+    #[error("a message is not of the form; send JSON with an event")]
+    Malformed,
+    #[error("a payload is not base64")]
+    Payload,
+    #[error("sound, keys and marks come after the start")]
+    BeforeStart,
+    #[error("a stream starts once")]
+    SecondStart,
+    #[error("the format is not audio/x-mulaw, 8000 Hz, one channel")]
+    Format,
+    #[error("the custom parameter token is missing or wrong")]
+    Unauthorized,
+    #[error("no start came in time")]
+    NoStart,
+    #[error("there is no such route")]
+    NoSuchRoute,
+    #[error("there is no room; try again later")]
+    NoRoom,
+    #[error("too many keys and marks at once")]
+    Flood,
+}
+
+impl StreamFault {
+    /// RFC 6455 §7.4.1.
+    const fn code(self) -> u16 {
+        match self {
+            Self::Malformed | Self::Payload => 1_007,
+            Self::NoRoom => 1_013,
+            Self::BeforeStart
+            | Self::SecondStart
+            | Self::Format
+            | Self::Unauthorized
+            | Self::NoStart
+            | Self::NoSuchRoute
+            | Self::Flood => 1_008,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Told {
+    event: String,
+    start: Option<Start>,
+    media: Option<Media>,
+    mark: Option<Mark>,
+    dtmf: Option<Key>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Start {
+    stream_sid: String,
+    #[serde(default)]
+    call_sid: String,
+    #[serde(default)]
+    custom_parameters: std::collections::HashMap<String, String>,
+    media_format: Format,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Format {
+    encoding: String,
+    sample_rate: u32,
+    #[serde(default = "one")]
+    channels: u32,
+}
+
+const fn one() -> u32 {
+    1
+}
+
+#[derive(Deserialize)]
+struct Media {
+    #[serde(default)]
+    track: String,
+    payload: String,
+}
+
+#[derive(Deserialize)]
+struct Mark {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Key {
+    digit: String,
+}
+
+/// Takes a carrier's stream.
+pub(super) async fn join(
+    State(state): State<ApiState>,
+    Path(route): Path<String>,
+    headers: HeaderMap,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, ApiFault> {
+    let streams = state.streams.ok_or(ApiFault::NoSuchAddress)?;
+    let Ok(stranger) = streams.strangers.clone().try_acquire_owned() else {
+        return Err(ApiFault::NoRoom);
+    };
+    let is_known = streams.is_shown_by(&headers);
+    let upgrade = upgrade.max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
+    Ok(upgrade.on_upgrade(async move |mut socket| {
+        let started = tokio::time::timeout(START_WITHIN, start(&mut socket)).await;
+        drop(stranger);
+        let seated = match started {
+            Ok(Ok(None)) => return,
+            Ok(Ok(Some(start))) => seat(&streams, route, start, is_known),
+            Ok(Err(fault)) => Err(fault),
+            Err(_) => Err(StreamFault::NoStart),
+        };
+        match seated {
+            Ok((end, sid)) => carry(socket, end, &sid).await,
+            Err(fault) => close(&mut socket, Some(fault)).await,
+        }
+    }))
+}
+
+/// Reads until the start; nothing where the carrier went away.
+async fn start(socket: &mut WebSocket) -> Result<Option<Start>, StreamFault> {
+    loop {
+        let Some(Ok(message)) = socket.recv().await else { return Ok(None) };
+        let Some(told) = told(&message)? else { continue };
+        match told.event.as_str() {
+            "connected" => {}
+            "start" => return told.start.ok_or(StreamFault::Malformed).map(Some),
+            "stop" => return Ok(None),
+            _ => return Err(StreamFault::BeforeStart),
+        }
+    }
+}
+
+fn seat(
+    streams: &MediaStreams,
+    route: String,
+    start: Start,
+    is_known: bool,
+) -> Result<(CarrierEnd, String), StreamFault> {
+    let parameter = |name: &str| start.custom_parameters.get(name).cloned();
+    if !is_known && !parameter("token").is_some_and(|shown| streams.admits(&shown)) {
+        return Err(StreamFault::Unauthorized);
+    }
+    let Format { encoding, sample_rate, channels } = &start.media_format;
+    if encoding != "audio/x-mulaw" || (*sample_rate, *channels) != (8_000, 1) {
+        return Err(StreamFault::Format);
+    }
+    let from = parameter("from").unwrap_or_else(|| format!("stream:{}", start.call_sid));
+    let to = parameter("to").unwrap_or_else(|| route.clone());
+    let end = (streams.seat)(StreamCall { route, from, to })?;
+    Ok((end, start.stream_sid))
+}
+
+/// Carries a call until either side ends it.
+async fn carry(mut socket: WebSocket, mut end: CarrierEnd, sid: &str) {
+    let over = end.over.clone();
+    loop {
+        tokio::select! {
+            () = over.cancelled() => break,
+            message = socket.recv() => {
+                let cause = match message {
+                    Some(Ok(message)) => match hear(&mut end, &message) {
+                        Ok(None) => continue,
+                        Ok(Some(cause)) => cause,
+                        Err(fault) => {
+                            tell_end(&end, EndCause::Lost);
+                            close(&mut socket, Some(fault)).await;
+                            return;
+                        }
+                    },
+                    Some(Err(_)) | None => EndCause::Lost,
+                };
+                tell_end(&end, cause);
+                break;
+            }
+            word = end.leaving.recv() => {
+                let Some(word) = word else { break };
+                if !write(&mut socket, &end, word, sid).await {
+                    tell_end(&end, EndCause::Lost);
+                    return;
+                }
+            }
+        }
+    }
+    // The last of what was said is still to leave.
+    while let Ok(word) = end.leaving.try_recv() {
+        if !write(&mut socket, &end, word, sid).await {
+            return;
+        }
+    }
+    close(&mut socket, None).await;
+}
+
+/// Where even this finds no room, the call ends for want of sound.
+fn tell_end(end: &CarrierEnd, cause: EndCause) {
+    end.tell(Word::Ended(cause));
+}
+
+/// Takes a message; the cause where it ends the stream.
+fn hear(end: &mut CarrierEnd, message: &Message) -> Result<Option<EndCause>, StreamFault> {
+    if matches!(message, Message::Close(_)) {
+        return Ok(Some(EndCause::Bye));
+    }
+    let Some(told) = told(message)? else { return Ok(None) };
+    match told.event.as_str() {
+        "media" => {
+            let media = told.media.ok_or(StreamFault::Malformed)?;
+            let sound = STANDARD.decode(media.payload).map_err(|_| StreamFault::Payload)?;
+            if media.track != "outbound" {
+                end.hear(&sound);
+            }
+        }
+        "mark" => {
+            // A name that is none of ours tells nothing.
+            let mark = told.mark.ok_or(StreamFault::Malformed)?;
+            if let Ok(number) = mark.name.parse() {
+                word(end, Word::Mark(number))?;
+            }
+        }
+        "dtmf" => {
+            let key = told.dtmf.ok_or(StreamFault::Malformed)?;
+            let mut signs = key.digit.chars();
+            match (signs.next(), signs.next()) {
+                (Some(sign @ ('0'..='9' | '*' | '#' | 'A'..='D')), None) => {
+                    word(end, Word::Key(sign))?;
+                }
+                _ => return Err(StreamFault::Malformed),
+            }
+        }
+        "stop" => return Ok(Some(EndCause::Bye)),
+        "start" => return Err(StreamFault::SecondStart),
+        // What carriers add some day is not for us.
+        _ => {}
+    }
+    Ok(None)
+}
+
+fn word(end: &CarrierEnd, word: Word) -> Result<(), StreamFault> {
+    if end.tell(word) { Ok(()) } else { Err(StreamFault::Flood) }
+}
+
+/// Reads a message; nothing of those that are the WebSocket's own.
+fn told(message: &Message) -> Result<Option<Told>, StreamFault> {
+    match message {
+        Message::Text(text) => {
+            serde_json::from_str(text).map(Some).map_err(|_| StreamFault::Malformed)
+        }
+        Message::Binary(_) => Err(StreamFault::Malformed),
+        Message::Ping(_) | Message::Pong(_) | Message::Close(_) => Ok(None),
+    }
+}
+
+/// Sends a message; whether it left.
+async fn write(socket: &mut WebSocket, end: &CarrierEnd, word: ToCarrier, sid: &str) -> bool {
+    let message = match word {
+        ToCarrier::Sound { clears, .. } if end.is_stale(clears) => return true,
+        ToCarrier::Sound { payload, .. } => json!({
+            "event": "media", "streamSid": sid,
+            "media": { "payload": STANDARD.encode(payload) },
+        }),
+        ToCarrier::Mark(number) => json!({
+            "event": "mark", "streamSid": sid, "mark": { "name": number.to_string() },
+        }),
+        ToCarrier::Clear => json!({ "event": "clear", "streamSid": sid }),
+    };
+    let sending = socket.send(Message::Text(message.to_string().into()));
+    matches!(tokio::time::timeout(WRITTEN_WITHIN, sending).await, Ok(Ok(())))
+}
+
+async fn close(socket: &mut WebSocket, fault: Option<StreamFault>) {
+    let reason = fault.map_or_else(String::new, |fault| fault.to_string());
+    if let Some(fault) = fault {
+        tracing::info!(why = %fault, "a media stream was closed");
+    }
+    let code = fault.map_or(1_000, StreamFault::code);
+    let frame = CloseFrame { code, reason: Utf8Bytes::from(reason) };
+    let closing = socket.send(Message::Close(Some(frame)));
+    drop(tokio::time::timeout(WRITTEN_WITHIN, closing).await);
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Ringing {
+    from: String,
+    to: String,
+}
+
+/// Tells a carrier that asks what to do with a call to bring it here.
+pub(super) async fn answer(
+    State(state): State<ApiState>,
+    Path(route): Path<String>,
+    headers: HeaderMap,
+    body: String,
+) -> Result<Response, ApiFault> {
+    let streams = state.streams.ok_or(ApiFault::NoSuchAddress)?;
+    if !streams.is_shown_by(&headers) {
+        return Err(ApiFault::Unauthorized);
+    }
+    // A form is written as the query of an address is.
+    let query = format!("/?{body}").parse::<Uri>().ok();
+    let ringing = query.and_then(|uri| Query::<Ringing>::try_from_uri(&uri).ok());
+    let Ringing { from, to } = ringing.map(|it| it.0).unwrap_or_default();
+    let url = escaped(&format!("{}/v1/media-streams/{route}", streams.url));
+    let mut parameters = String::new();
+    for (name, value) in [("token", streams.token.expose()), ("from", &from), ("to", &to)] {
+        if !value.is_empty() {
+            let value = escaped(value);
+            let _ = write!(parameters, "<Parameter name=\"{name}\" value=\"{value}\"/>");
+        }
+    }
+    let document = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Connect>\
+         <Stream url=\"{url}\">{parameters}</Stream></Connect></Response>"
+    );
+    Ok(([(header::CONTENT_TYPE, "text/xml")], document).into_response())
+}
+
+/// As an attribute of XML.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for sign in text.chars() {
+        match sign {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            sign if sign.is_control() => {}
+            sign => out.push(sign),
+        }
+    }
+    out
+}

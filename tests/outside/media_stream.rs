@@ -1,0 +1,237 @@
+//! Calls that a carrier brings over a WebSocket, the carrier played by a client of ours.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use cordboard_audio::codec::{Codec, Decoder, Encoder};
+use cordboard_audio::level::rms;
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::support::{PATIENCE, Serving, spoken};
+
+const TOKEN: &str = "a-carriers-long-secret";
+const SETTINGS: &str = "[media_streams]\ntoken = \"a-carriers-long-secret\"";
+
+/// A carrier's end of one call: plays what comes at its pace, gives marks back, says a sound.
+struct Carrier {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    decoder: Decoder,
+    encoder: Encoder,
+    /// What is said next.
+    says: VecDeque<f32>,
+    /// All that came.
+    heard: Vec<f32>,
+    clears: usize,
+    marks: usize,
+    /// Marks are given back so much later.
+    holds: Duration,
+    closed: Option<(u16, String)>,
+}
+
+impl Carrier {
+    async fn connect(service: &Serving, route: &str) -> Self {
+        let url = format!("ws://{}/v1/media-streams/{route}", service.api.address());
+        let (socket, _) = connect_async(url).await.unwrap();
+        Self {
+            socket,
+            decoder: Decoder::new(Codec::Pcmu),
+            encoder: Encoder::new(Codec::Pcmu),
+            says: VecDeque::new(),
+            heard: Vec::new(),
+            clears: 0,
+            marks: 0,
+            holds: Duration::ZERO,
+            closed: None,
+        }
+    }
+
+    async fn started(service: &Serving, route: &str, from: &str) -> Self {
+        let mut carrier = Self::connect(service, route).await;
+        let hello = json!({ "event": "connected", "protocol": "Call", "version": "1.0.0" });
+        carrier.send(hello).await;
+        carrier.send(start(TOKEN, from)).await;
+        carrier
+    }
+
+    async fn send(&mut self, message: Value) {
+        self.socket.send(Message::text(message.to_string())).await.unwrap();
+    }
+
+    async fn key(&mut self, digit: char) {
+        let dtmf = json!({ "track": "inbound_track", "digit": digit.to_string() });
+        self.send(json!({ "event": "dtmf", "streamSid": "MZ1", "dtmf": dtmf })).await;
+    }
+
+    /// Lets the call go on, 20 ms of sound at a time, until something is so or we are hung up on.
+    async fn go_on(&mut self, what: &str, until: impl Fn(&Self) -> bool) {
+        let mut tick = tokio::time::interval(Duration::from_millis(20));
+        let mut due: VecDeque<(tokio::time::Instant, Value)> = VecDeque::new();
+        let wait = async {
+            while self.closed.is_none() && !until(self) {
+                tokio::select! {
+                    now = tick.tick() => {
+                        while due.front().is_some_and(|(at, _)| *at <= now) {
+                            let (_, mark) = due.pop_front().unwrap();
+                            self.send(mark).await;
+                        }
+                        self.say().await;
+                    }
+                    message = self.socket.next() => match message {
+                        Some(Ok(Message::Text(text))) => {
+                            let message: Value = serde_json::from_str(&text).unwrap();
+                            assert_eq!(message["streamSid"], "MZ1", "{message}");
+                            match message["event"].as_str().unwrap() {
+                                "media" => self.hear(&message["media"]["payload"]),
+                                "mark" => {
+                                    self.marks += 1;
+                                    due.push_back((tokio::time::Instant::now() + self.holds, message));
+                                }
+                                "clear" => self.clears += 1,
+                                other => panic!("{other}"),
+                            }
+                        }
+                        Some(Ok(Message::Close(frame))) => {
+                            let frame = frame.map(|it| (it.code.into(), it.reason.to_string()));
+                            self.closed = Some(frame.unwrap_or_default());
+                        }
+                        Some(Ok(_)) => {}
+                        None | Some(Err(_)) => self.closed = Some((1_006, String::new())),
+                    },
+                }
+            }
+        };
+        let passed = tokio::time::timeout(PATIENCE, wait).await;
+        passed.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+    }
+
+    async fn say(&mut self) {
+        let frame: Vec<f32> = (0..160).map(|_| self.says.pop_front().unwrap_or(0.0)).collect();
+        let mut payload = [0; 320];
+        let len = self.encoder.encode_into(&frame, &mut payload);
+        let payload = STANDARD.encode(&payload[..len]);
+        let media = json!({ "track": "inbound", "payload": payload });
+        let sending = json!({ "event": "media", "streamSid": "MZ1", "media": media }).to_string();
+        // The far end may have hung up; what it said on the way is still to be read.
+        drop(self.socket.send(Message::text(sending)).await);
+    }
+
+    fn hear(&mut self, payload: &Value) {
+        let payload = STANDARD.decode(payload.as_str().unwrap()).unwrap();
+        assert_eq!(payload.len(), 160);
+        let mut samples = [0.0; 320];
+        let count = self.decoder.decode_into(&payload, &mut samples);
+        self.heard.extend_from_slice(&samples[..count]);
+    }
+
+    /// Loudest tenth of a second so far.
+    fn loudest(&self) -> f32 {
+        self.heard.chunks(800).map(rms).fold(0.0, f32::max)
+    }
+}
+
+fn start(token: &str, from: &str) -> Value {
+    json!({
+        "event": "start", "sequenceNumber": "1", "streamSid": "MZ1",
+        "start": {
+            "streamSid": "MZ1", "accountSid": "AC1", "callSid": "CA1", "tracks": ["inbound"],
+            "customParameters": { "token": token, "from": from },
+            "mediaFormat": { "encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1 },
+        },
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_a_carrier_is_spoken_to_heard_interrupted_and_ended() {
+    let service = Serving::start(SETTINGS);
+    let mut carrier = Carrier::started(&service, "short", "sip:streamer@carrier").await;
+    carrier.holds = Duration::from_millis(300);
+    carrier.go_on("a greeting", |it| it.loudest() > 0.03 && it.marks > 4).await;
+    let call = service.api.call_of("streamer").await;
+    assert_eq!(call["leg"], "stream", "{call}");
+    let id = call["id"].as_str().unwrap().to_owned();
+    // A key while the assistant speaks stops it, and the carrier is told to throw the rest away.
+    carrier.key('5').await;
+    carrier.go_on("a clear", |it| it.clears > 0).await;
+    carrier.says = spoken("rms", &["hello there".to_owned()]).into();
+    carrier.go_on("the goodbye and the end", |_| false).await;
+    assert_eq!(carrier.closed, Some((1_000, String::new())));
+    let call = service.api.ended_call_of("streamer").await;
+    let timeline = service.api.timeline(&id).await;
+    let keys: Vec<_> = timeline.iter().filter(|it| it["what"] == "keyed").collect();
+    assert_eq!(keys.len(), 1, "{timeline:#?}");
+    assert!(timeline.iter().any(|it| it["text"] == "Hello to you."), "{timeline:#?}");
+    println!("{call}; loudest {:.3}, {} clears", carrier.loudest(), carrier.clears);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_of_the_carrier_ends_the_call() {
+    let service = Serving::start(SETTINGS);
+    let mut carrier = Carrier::started(&service, "parcel", "sip:stopper@carrier").await;
+    carrier.go_on("a greeting", |it| it.loudest() > 0.03).await;
+    carrier.send(json!({ "event": "stop", "streamSid": "MZ1", "stop": {} })).await;
+    carrier.go_on("the end", |_| false).await;
+    let call = service.api.ended_call_of("stopper").await;
+    assert_eq!(call["cause"], "bye", "{call}");
+    service.api.until_live(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_breaks_the_form_is_closed_with_a_reason_and_others_go_on() {
+    let service = Serving::start(SETTINGS);
+    let mut other = Carrier::started(&service, "parcel", "sip:other@carrier").await;
+    other.go_on("a greeting", |it| it.loudest() > 0.03).await;
+    let good = start(TOKEN, "sip:bad@carrier").to_string();
+    let media = |payload: &str| json!({ "event": "media", "media": { "payload": payload } });
+    let mut wide = start(TOKEN, "sip:bad@carrier");
+    wide["start"]["mediaFormat"]["sampleRate"] = json!(16_000);
+    let table = [
+        (vec!["{".to_owned()], 1_007),
+        (vec![media("AAAA").to_string()], 1_008),
+        (vec![start("wrong-wrong-wrong-wrong", "x").to_string()], 1_008),
+        (vec![wide.to_string()], 1_008),
+        (vec![good.clone(), good.clone()], 1_008),
+        (vec![good.clone(), media("%%%").to_string()], 1_007),
+        (vec![good, "{\"event\": 7}".to_owned()], 1_007),
+    ];
+    for (messages, code) in table {
+        let mut bad = Carrier::connect(&service, "parcel").await;
+        for message in &messages {
+            bad.socket.send(Message::text(message.clone())).await.unwrap();
+        }
+        bad.go_on("a close", |_| false).await;
+        let (closed, reason) = bad.closed.unwrap();
+        assert_eq!(closed, code, "{messages:?}: {reason}");
+        assert!(!reason.is_empty(), "{messages:?}");
+    }
+    let mut nowhere = Carrier::started(&service, "no-such-route-but-parcel-is", "x").await;
+    nowhere.go_on("a close", |_| false).await;
+    assert_eq!(nowhere.closed.unwrap().0, 1_008);
+    let heard = other.heard.len();
+    other.go_on("a second more", |it| it.heard.len() > heard + 8_000).await;
+    assert_eq!(other.closed, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_document_leads_here_for_who_shows_the_token() {
+    let service = Serving::start(SETTINGS);
+    let url = format!("http://{}/v1/media-streams/parcel/answer", service.api.address());
+    let client = reqwest::Client::new();
+    let stranger = client.post(&url).send().await.unwrap();
+    assert_eq!(stranger.status().as_u16(), 401);
+    let asked = client.post(&url).basic_auth("carrier", Some(TOKEN));
+    let answer = asked.body("CallSid=CA1&From=%2B491701&To=%22x%3C").send().await.unwrap();
+    assert_eq!(answer.headers()["content-type"], "text/xml");
+    let text = answer.text().await.unwrap();
+    let stream = format!("<Stream url=\"ws://{}/v1/media-streams/parcel\">", service.api.address());
+    assert!(text.contains(&stream), "{text}");
+    assert!(text.contains("name=\"from\" value=\"+491701\""), "{text}");
+    assert!(text.contains("name=\"to\" value=\"&quot;x&lt;\""), "{text}");
+    let off = Serving::start("");
+    assert_eq!(off.status("/v1/media-streams/parcel/answer").await, 405);
+}
