@@ -33,6 +33,9 @@ const MESSAGE_BYTES_MAX: usize = 65_536;
 const START_WITHIN: Duration = Duration::from_secs(10);
 /// How long a message of ours may take.
 const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
+/// How long a carrier may play on after we have hung up, and the mark that tells that it has.
+const PLAYED_WITHIN: Duration = Duration::from_secs(2);
+const LAST_MARK: &str = "last";
 /// Connections that have not started.
 const STRANGERS_MAX: usize = 64;
 
@@ -278,13 +281,33 @@ async fn carry(mut socket: WebSocket, mut end: CarrierEnd, sid: &str) {
             }
         }
     }
+    let is_ours = over.is_cancelled();
     // The last of what was said is still to leave.
     while let Ok(word) = end.leaving.try_recv() {
         if !write(&mut socket, &end, word, sid).await {
             return;
         }
     }
+    if is_ours {
+        drop(tokio::time::timeout(PLAYED_WITHIN, played(&mut socket, sid)).await);
+    }
     close(&mut socket, None).await;
+}
+
+/// Waits until the carrier has played everything: a close cuts what it holds.
+async fn played(socket: &mut WebSocket, sid: &str) {
+    let mark = json!({ "event": "mark", "streamSid": sid, "mark": { "name": LAST_MARK } });
+    if socket.send(Message::Text(mark.to_string().into())).await.is_err() {
+        return;
+    }
+    while let Some(Ok(message)) = socket.recv().await {
+        match told(&message) {
+            Ok(Some(Told { mark: Some(mark), .. })) if mark.name == LAST_MARK => return,
+            Ok(Some(told)) if told.event == "stop" => return,
+            Ok(_) => {}
+            Err(_) => return,
+        }
+    }
 }
 
 /// Where even this finds no room, the call ends for want of sound.

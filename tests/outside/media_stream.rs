@@ -1,6 +1,7 @@
 //! Calls that a carrier brings over a WebSocket, the carrier played by a client of ours.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -13,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::support::{PATIENCE, Serving, spoken};
+use crate::support::{Baresip, PATIENCE, Serving, find, has, loudest_second, pass, spoken};
 
 const TOKEN: &str = "a-carriers-long-secret";
 const SETTINGS: &str = "[media_streams]\ntoken = \"a-carriers-long-secret\"";
@@ -71,11 +72,13 @@ impl Carrier {
     /// Lets the call go on, 20 ms of sound at a time, until something is so or we are hung up on.
     async fn go_on(&mut self, what: &str, until: impl Fn(&Self) -> bool) {
         let mut tick = tokio::time::interval(Duration::from_millis(20));
+        let mut clock = tick.tick().await;
         let mut due: VecDeque<(tokio::time::Instant, Value)> = VecDeque::new();
         let wait = async {
             while self.closed.is_none() && !until(self) {
                 tokio::select! {
                     now = tick.tick() => {
+                        clock = now;
                         while due.front().is_some_and(|(at, _)| *at <= now) {
                             let (_, mark) = due.pop_front().unwrap();
                             self.send(mark).await;
@@ -90,7 +93,7 @@ impl Carrier {
                                 "media" => self.hear(&message["media"]["payload"]),
                                 "mark" => {
                                     self.marks += 1;
-                                    due.push_back((tokio::time::Instant::now() + self.holds, message));
+                                    due.push_back((clock + self.holds, message));
                                 }
                                 "clear" => self.clears += 1,
                                 other => panic!("{other}"),
@@ -148,7 +151,7 @@ fn start(token: &str, from: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_of_a_carrier_is_spoken_to_heard_interrupted_and_ended() {
-    let service = Serving::start(SETTINGS);
+    let service = Serving::start(&format!("{SETTINGS}\n[turn]\nno_input_ms = 1500"));
     let mut carrier = Carrier::started(&service, "short", "sip:streamer@carrier").await;
     carrier.holds = Duration::from_millis(300);
     carrier.go_on("a greeting", |it| it.loudest() > 0.03 && it.marks > 4).await;
@@ -166,6 +169,9 @@ async fn a_call_of_a_carrier_is_spoken_to_heard_interrupted_and_ended() {
     let keys: Vec<_> = timeline.iter().filter(|it| it["what"] == "keyed").collect();
     assert_eq!(keys.len(), 1, "{timeline:#?}");
     assert!(timeline.iter().any(|it| it["text"] == "Hello to you."), "{timeline:#?}");
+    // What the carrier had not played when it was told to clear is not taken for heard.
+    let cut = timeline.iter().find(|it| it["what"] == "prompt_ended").unwrap();
+    assert!(cut["unsaid"].as_str().is_some_and(|it| !it.is_empty()), "{cut}");
     println!("{call}; loudest {:.3}, {} clears", carrier.loudest(), carrier.clears);
 }
 
@@ -234,4 +240,52 @@ async fn the_answer_document_leads_here_for_who_shows_the_token() {
     assert!(text.contains("name=\"to\" value=\"&quot;x&lt;\""), "{text}");
     let off = Serving::start("");
     assert_eq!(off.status("/v1/media-streams/parcel/answer").await, 405);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_carriers_call_and_an_agents_phone_hear_each_other() {
+    if !has("baresip", "baresip-core") {
+        return;
+    }
+    let counting = |voice: &str, from: u32| {
+        let texts = (from..from + 50).map(|number| format!("This is number {number}."));
+        spoken(voice, &texts.collect::<Vec<_>>())
+    };
+    let mut baresip = Baresip::start("ada", &counting("rms", 100)).await;
+    let service = Serving::start(&format!(
+        "{SETTINGS}\n[[queue]]\nname = \"service\"\n\
+         [[agent]]\nname = \"ada\"\nuri = \"{}\"\nqueues = [\"service\"]",
+        baresip.uri,
+    ));
+    let mut carrier = Carrier::started(&service, "parcel", "sip:bridged@carrier").await;
+    let quiet =
+        |it: &Carrier| it.heard.len() > 4_800 && rms(&it.heard[it.heard.len() - 4_800..]) < 0.005;
+    carrier.go_on("the question", |it| it.loudest() > 0.03 && quiet(it)).await;
+    carrier.key('0').await;
+    carrier.says = counting("slt", 500).into();
+    let over = AtomicBool::new(false);
+    let agent = async {
+        let id = service.api.call_of("bridged").await["id"].as_str().unwrap().to_owned();
+        service.api.entry(&id, |entry| entry["what"] == "agent_answered").await;
+        pass(Duration::from_secs(2)).await;
+        baresip.command("sndcode", "1").await;
+        service.api.entry(&id, |entry| entry["what"] == "bridged").await;
+        pass(Duration::from_secs(5)).await;
+        over.store(true, Ordering::Relaxed);
+        id
+    };
+    let (id, ()) = tokio::join!(agent, carrier.go_on("5 s", |_| over.load(Ordering::Relaxed)));
+    carrier.send(json!({ "event": "stop", "streamSid": "MZ1" })).await;
+    carrier.go_on("the end", |_| false).await;
+    let call = service.api.ended_call_of("bridged").await;
+    assert_eq!((&call["outcome"], &call["agent"]), (&"handed_over".into(), &"ada".into()), "{id}");
+    // The last seconds are the bridge's: each side has in it what the other said.
+    let last = |samples: &[f32]| samples.len() - 4 * 8_000..samples.len() - 2 * 8_000;
+    let (_, of_agent) = loudest_second(&carrier.heard, last(&carrier.heard));
+    let from_agent = find(of_agent, &baresip.recording("enc"));
+    let heard_by_agent = baresip.recording("dec");
+    let (_, of_caller) = loudest_second(&heard_by_agent, last(&heard_by_agent));
+    let from_caller = find(of_caller, &counting("slt", 500));
+    println!("agent at carrier {from_agent:?}, caller at agent {from_caller:?}");
+    assert!(from_agent.fit > 0.9 && from_caller.fit > 0.9, "{from_agent:?} {from_caller:?}");
 }

@@ -73,7 +73,7 @@ impl Figures {
     pub(crate) fn new(workers: usize) -> Self {
         let roles = || Tallies::new("leg", ROLES);
         Self {
-            begun: Tallies::new("leg", &["phone", "other"]),
+            begun: Tallies::new("leg", &["phone", "stream"]),
             answered: Counter::default(),
             ended: Tallies::new("outcome", OUTCOMES),
             response: Histogram::new(RESPONSE_S),
@@ -311,7 +311,10 @@ impl CallProjection {
         let figures = &self.figures;
         match &entry.what {
             What::Rang { leg, .. } => {
-                figures.begun.count(if *leg == LegKind::Phone { "phone" } else { "other" });
+                figures.begun.count(match leg {
+                    LegKind::Phone => "phone",
+                    LegKind::Stream => "stream",
+                });
             }
             What::Answered => figures.answered.count(),
             What::Ended { outcome: it, .. } => {
