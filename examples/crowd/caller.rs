@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use cordboard::clock;
 use cordboard_audio::codec::g711;
 use cordboard_audio::wav::read_mono;
 use cordboard_sip::endpoint::{DialRequest, Endpoint, LegSignal};
@@ -91,7 +92,7 @@ pub(crate) async fn call(endpoint: &Endpoint, script: &Script) -> Heard {
 async fn talk(endpoint: &Endpoint, script: &Script) -> Result<Heard, Failure> {
     let socket = UdpSocket::bind("127.0.0.1:0").await?;
     let port = socket.local_addr()?.port();
-    let rang = Instant::now();
+    let rang = clock::monotonic();
     let mut leg = endpoint.dial(DialRequest {
         to: script.uri.clone(),
         from: "sip:crowd@127.0.0.1".to_owned(),
@@ -103,13 +104,13 @@ async fn talk(endpoint: &Endpoint, script: &Script) -> Result<Heard, Failure> {
         headers: Vec::new(),
     })?;
     let remote = tokio::time::timeout(PATIENCE, answer(&mut leg)).await??;
-    let mut heard = Heard { answered: rang.elapsed(), ..Heard::default() };
-    let answered = Instant::now();
+    let mut heard = Heard { answered: clock::monotonic() - rang, ..Heard::default() };
+    let answered = clock::monotonic();
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let (mut sent, mut last) = (0_u64, None::<(u16, Instant)>);
+    let (mut sent, mut last) = (0_u64, None::<(u16, Duration)>);
     let mut buffer = [0; 1_500];
-    while answered.elapsed() < script.stay {
+    while clock::monotonic() - answered < script.stay {
         tokio::select! {
             _ = tick.tick() => {
                 let packet = packet(port, sent, &script.frame(sent));
@@ -129,7 +130,7 @@ async fn talk(endpoint: &Endpoint, script: &Script) -> Result<Heard, Failure> {
             },
         }
     }
-    heard.stayed = answered.elapsed();
+    heard.stayed = clock::monotonic() - answered;
     leg.line.hang_up(None);
     Ok(heard)
 }
@@ -152,17 +153,15 @@ fn remote(sdp: &str) -> Result<SocketAddr, Failure> {
     Ok(SocketAddr::new(ip.parse()?, port.ok_or("an answer without a port")?.parse()?))
 }
 
-fn arrived(heard: &mut Heard, last: &mut Option<(u16, Instant)>, sequence: u16) {
-    let now = Instant::now();
+fn arrived(heard: &mut Heard, last: &mut Option<(u16, Duration)>, sequence: u16) {
+    let now = clock::monotonic();
     if let Some((before, at)) = *last {
         let step = sequence.wrapping_sub(before);
         if step == 0 || step > u16::MAX / 2 {
             return;
         }
         heard.lost += u64::from(step - 1);
-        heard
-            .spacing_us
-            .push(u32::try_from(now.duration_since(at).as_micros()).unwrap_or(u32::MAX));
+        heard.spacing_us.push(u32::try_from((now - at).as_micros()).unwrap_or(u32::MAX));
     }
     *last = Some((sequence, now));
 }

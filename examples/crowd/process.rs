@@ -50,7 +50,7 @@ impl Usage {
         let cpu_s = self.cpu_s - before.cpu_s;
         writeln!(
             out,
-            "server: {cpu_s:.1} CPU s, {:.3} CPU s per minute of a call; {:.0} KiB a call at the peak",
+            "server: {cpu_s:.1} CPU s, {:.3} CPU s per minute of a call; {:.0} KiB a call at most",
             cpu_s / call_minutes.max(f64::MIN_POSITIVE),
             self.peak_kib.saturating_sub(before.rss_kib) as f64 / calls.max(1) as f64,
         )?;

@@ -38,6 +38,7 @@ use cordboard_sip::bans::BanRule;
 use cordboard_sip::endpoint::{BindError, Endpoint, EndpointConfig, Incoming, TlsError};
 use cordboard_sip::ports::{Ports, PortsError};
 use cordboard_sip::session_timer::Limits;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -276,8 +277,7 @@ impl Service {
 
         let live = Arc::new(AtomicUsize::new(0));
         let (desk_words, words) = mpsc::unbounded_channel();
-        let mailboxes: Vec<_> =
-            (0..workers()).map(|_| crossbeam_channel::unbounded::<ToWorker>()).collect();
+        let mailboxes = mailboxes();
         let services = Arc::new(Services {
             ears: engines.ears,
             voices: engines.voices,
@@ -293,14 +293,14 @@ impl Service {
             figures,
             workers: mailboxes.iter().map(|(sender, _)| sender.clone()).collect(),
         });
-        let mailboxes = mailboxes.into_iter().map(|(_, mailbox)| mailbox);
-        spawn_workers(mailboxes, &services, &live, &mut threads);
+        let boxes = mailboxes.into_iter().map(|(_, mailbox)| mailbox);
+        spawn_workers(boxes, &services, &live, &mut threads);
         let projector = tokio::spawn(store.clone().project(stop.clone()));
         let positions = spawn_desk(&settings, words, store.clone())?;
         let reception = reception(routes, &settings, 1);
-        let link_base = link_base(&settings, api);
-        let base = link_base.clone();
-        let intake = Arc::new(Intake::new(services.clone(), reception, link_base, live.clone()));
+        let base = link_base(&settings, api);
+        let intake: Arc<_> =
+            Intake::new(services.clone(), reception, base.clone(), live.clone()).into();
         let scrape = Scrape {
             figures: services.figures.clone(),
             services: services.clone(),
@@ -311,8 +311,8 @@ impl Service {
         };
         let state = http::state(&settings, &positions, scrape, &base);
         listeners.spawn(state, &stop);
-        let keep = sweep::retention(&settings);
-        tokio::spawn(sweep::hourly(store, keep, services.figures.clone(), stop.clone()));
+        let (keep, figures) = (sweep::retention(&settings), services.figures.clone());
+        tokio::spawn(sweep::hourly(store, keep, figures, stop.clone()));
         tokio::spawn(take_calls(intake.clone(), calls));
         Ok(Self {
             services,
@@ -453,7 +453,7 @@ fn store_options(settings: &Settings) -> StoreOptions {
 }
 
 fn spawn_workers(
-    mailboxes: impl Iterator<Item = crossbeam_channel::Receiver<ToWorker>>,
+    mailboxes: impl Iterator<Item = Receiver<ToWorker>>,
     services: &Arc<Services>,
     live: &Arc<AtomicUsize>,
     threads: &mut Vec<JoinHandle<()>>,
@@ -597,6 +597,11 @@ fn identity(endpoint: &Endpoint) -> String {
 fn link_base(settings: &Settings, bound: SocketAddr) -> String {
     let public = settings.api.public_url.clone();
     public.unwrap_or_else(|| format!("http://{bound}"))
+}
+
+/// A mailbox for each media worker.
+fn mailboxes() -> Vec<(Sender<ToWorker>, Receiver<ToWorker>)> {
+    (0..workers()).map(|_| unbounded()).collect()
 }
 
 fn workers() -> usize {

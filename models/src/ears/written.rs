@@ -15,7 +15,7 @@ pub enum Figures {
     Cardinal,
 }
 
-/// The spoken words of a written one, lower case; none where it was no word ("[BLANK_AUDIO]", "-").
+/// The spoken words of a written one, lower case; none where it was no word (`[BLANK_AUDIO]`, `-`).
 #[must_use]
 pub fn spoken(word: &str, figures: Figures) -> Vec<String> {
     let word = word.trim().to_lowercase();

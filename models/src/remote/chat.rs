@@ -19,7 +19,7 @@ use super::{Address, ChatEvent, ChatRequest, RemoteFault, Secret};
 /// How the model is reached.
 #[derive(Clone, Debug)]
 pub struct ChatConfig {
-    /// Begin of all its URLs, "https://api.openai.com/v1".
+    /// Begin of all its URLs, `https://api.openai.com/v1`.
     pub address: Address,
     /// The key; none where the host wants none.
     pub key: Option<Secret>,
