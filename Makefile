@@ -10,7 +10,9 @@ demo: packages weights
 
 test: packages-test weights
 	$(CARGO) build --workspace --bins --examples
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace -- --skip floods:: --skip corpora::
+	# What floods the machine would cost the other calls their time: alone, one after the other.
+	$(CARGO) test --workspace --test outside -- --test-threads=1 floods:: corpora::
 	$(CARGO) test --workspace --features whisper --test whisper
 
 check: packages-test weights

@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use super::ApiState;
 use super::access::opens;
 use super::fault::ApiFault;
+use super::wire::ErrorBody;
 use crate::call::EndCause;
 use crate::leg::{CarrierEnd, ToCarrier, Word};
 use crate::settings::Token;
@@ -188,6 +189,18 @@ struct Key {
 }
 
 /// Takes a carrier's stream.
+#[utoipa::path(
+    get,
+    path = "/v1/media-streams/{route}",
+    tag = "media streams",
+    params(("route" = String, Path, description = "Whom the caller rang, as in `[[route]]`.")),
+    responses(
+        (status = 101, description = "The WebSocket: a media stream in Twilio's form."),
+        (status = 404, description = "Streams are off, or nobody answers there.", body = ErrorBody),
+        (status = 503, description = "Too many streams have not begun yet.", body = ErrorBody),
+    ),
+    security((), ("bearer" = []))
+)]
 pub(super) async fn join(
     State(state): State<ApiState>,
     Path(route): Path<String>,
@@ -405,6 +418,18 @@ struct Ringing {
 }
 
 /// Tells a carrier that asks what to do with a call to bring it here.
+#[utoipa::path(
+    post,
+    path = "/v1/media-streams/{route}/answer",
+    tag = "media streams",
+    params(("route" = String, Path, description = "Whom the caller rang, as in `[[route]]`.")),
+    responses(
+        (status = 200, description = "TwiML, with the token in it.", content_type = "text/xml"),
+        (status = 401, description = "A token is required.", body = ErrorBody),
+        (status = 404, description = "Streams are off.", body = ErrorBody),
+    ),
+    security(("bearer" = []))
+)]
 pub(super) async fn answer(
     State(state): State<ApiState>,
     Path(route): Path<String>,
