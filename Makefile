@@ -13,12 +13,10 @@ test: packages-test weights
 	$(CARGO) test --workspace -- --skip floods:: --skip corpora::
 	# What floods the machine would cost the other calls their time: alone, one after the other.
 	$(CARGO) test --workspace --test outside -- --test-threads=1 floods:: corpora::
-	$(CARGO) test --workspace --features whisper --test whisper
 
 check: packages-test weights
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	$(CARGO) clippy --workspace --features whisper --lib -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	$(MAKE) test
 
