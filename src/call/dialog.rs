@@ -106,7 +106,7 @@ impl Call {
         let job = self.job();
         let leg = match role {
             LegRole::Caller => Some(&mut self.caller),
-            LegRole::Agent => self.agent.as_mut(),
+            LegRole::Agent => self.agent.as_deref_mut(),
         };
         if let Some(leg) = leg {
             let work = leg.voice.say(line, job);
@@ -129,7 +129,7 @@ impl Call {
         job: JobId,
         why: String,
     ) -> Result<(), CallError> {
-        let legs = [Some(&mut self.caller), self.agent.as_mut()];
+        let legs = [Some(&mut self.caller), self.agent.as_deref_mut()];
         let leg = legs.into_iter().flatten().find_map(|leg| leg.voice.refused(job).then_some(leg));
         let Some(leg) = leg else { return self.unheard(now, job, why) };
         leg.voice.tone(self.settings.tones.sorry.clone());

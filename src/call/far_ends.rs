@@ -158,7 +158,7 @@ impl Call {
     fn held(&mut self, now: MediaTime, role: LegRole, held: bool) {
         let leg = match role {
             LegRole::Caller => Some(&mut self.caller),
-            LegRole::Agent => self.agent.as_mut(),
+            LegRole::Agent => self.agent.as_deref_mut(),
         };
         let Some(leg) = leg else { return };
         leg.held = held;

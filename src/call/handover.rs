@@ -81,7 +81,7 @@ impl Call {
             Wanted::Bridge => self.bridge(true),
             Wanted::Unbridge => self.bridge(false),
             Wanted::Dial { dial, agent, display, headers } => {
-                self.agent = Some(Leg::new(LegRole::Agent, now));
+                self.agent = Some(Box::new(Leg::new(LegRole::Agent, now)));
                 self.dial = dial;
                 let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
                 self.agent_uri = agent.uri.clone();

@@ -31,6 +31,8 @@ struct Verdict {
 #[derive(Debug)]
 pub(super) struct Hearing {
     preroll: VecDeque<Frame>,
+    /// The recognition that is still to be given sound from before it, and which of it is next.
+    earlier: Option<(JobId, usize)>,
     feeding: Option<JobId>,
     awaited: VecDeque<Verdict>,
     partial: Option<Hypothesis>,
@@ -41,6 +43,7 @@ impl Hearing {
     pub(super) fn new() -> Self {
         Self {
             preroll: VecDeque::with_capacity(PREROLL_FRAMES),
+            earlier: None,
             feeding: None,
             awaited: VecDeque::new(),
             partial: None,
@@ -68,12 +71,22 @@ impl Hearing {
         self.partial = None;
         self.feeding = Some(job);
         out.push_back(Output::Work(Job::Recognize { job, expectation }));
-        out.extend(self.preroll.iter().map(|frame| Output::Feed(job, *frame)));
+        self.earlier = Some((job, 0));
+    }
+
+    /// Gives the next frame from before the recognition. They leave from where they lie: as
+    /// outputs that wait they would hold, for each call, three times their room for good.
+    pub(super) fn poll_earlier(&mut self) -> Option<Output> {
+        let (job, next) = self.earlier.take()?;
+        let frame = self.preroll.get(next)?;
+        self.earlier = Some((job, next + 1));
+        Some(Output::Feed(job, *frame))
     }
 
     /// Drops the recognition that is being fed: it was no speech.
     pub(super) fn drop_current(&mut self, out: &mut VecDeque<Output>) {
         out.extend(self.feeding.take().map(Output::Cancel));
+        self.earlier = None;
         self.partial = None;
     }
 

@@ -149,7 +149,7 @@ pub struct Call {
     out: VecDeque<Output>,
     journal: Journal,
     caller: Leg,
-    agent: Option<Leg>,
+    agent: Option<Box<Leg>>,
     dial: DialId,
     agent_uri: Arc<str>,
     conversation: Conversation,
@@ -189,7 +189,7 @@ impl Call {
             Conversation::new(facts.flow.clone(), &facts.id.0, &facts.from, facts.seed);
         let mut call = Self {
             phase: Phase::Ringing,
-            out: VecDeque::with_capacity(64),
+            out: VecDeque::with_capacity(OUTPUTS),
             journal: Journal::default(),
             caller: Leg::new(LegRole::Caller, MediaTime::ZERO),
             agent: None,
@@ -262,6 +262,9 @@ impl Call {
     pub fn poll_output(&mut self) -> Output {
         if let Some(output) = self.out.pop_front() {
             return output;
+        }
+        if let Some(earlier) = self.hearing.poll_earlier() {
+            return earlier;
         }
         if self.phase == Phase::Over {
             return Output::Over;
@@ -358,3 +361,5 @@ impl Call {
 
 /// Numbers of the lines that the call itself says begin here; the conversation's begin at 1.
 const OWN_LINES_FROM: u32 = 1_000;
+/// Outputs that one input seldom leads to more of; each has room for a frame.
+const OUTPUTS: usize = 12;

@@ -32,7 +32,7 @@ impl Call {
     /// Moves 20 ms of sound; gives the keys that were in it, the caller's and the agent's.
     fn move_sound(&mut self, now: MediaTime) -> (Option<Pressed>, Option<Pressed>) {
         let wide = |leg: Option<&Leg>| leg.is_some_and(Leg::speaks_wide);
-        let heard = self.caller.listen(now, self.bridged && wide(self.agent.as_ref()));
+        let heard = self.caller.listen(now, self.bridged && wide(self.agent.as_deref()));
         let uplink = heard.narrow;
         let for_caller = self.bridged && wide(Some(&self.caller));
         let agent = self.agent.as_mut().filter(|agent| agent.sending);

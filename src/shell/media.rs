@@ -44,7 +44,7 @@ pub(crate) struct MediaWorker {
     services: Arc<Services>,
     judge: Box<dyn EndOfTurn>,
     live: Arc<AtomicUsize>,
-    seats: HashMap<SeatId, Seat>,
+    seats: HashMap<SeatId, Box<Seat>>,
     phases: [Vec<SeatId>; PHASES],
     stopping: bool,
     /// Which worker it is.
@@ -136,7 +136,7 @@ impl MediaWorker {
         let lightest = self.phases.iter_mut().min_by_key(|seats| seats.len());
         lightest.expect("there are phases").push(id);
         let seat = Seat::open(new, &self.services, self.judge.as_mut());
-        self.seats.insert(id, seat);
+        self.seats.insert(id, Box::new(seat));
         self.count_seats();
         self.with_seat(id, |_, _, _| {});
     }

@@ -106,6 +106,15 @@ impl Codec {
         }
     }
 
+    /// What 20 ms of it most often take, in bytes; Opus at the bitrates of speech.
+    #[must_use]
+    pub const fn payload_bytes_usual(self) -> usize {
+        match self {
+            Self::Pcmu | Self::Pcma | Self::G722 => 160,
+            Self::Opus => 256,
+        }
+    }
+
     /// Whether this payload says that the sender is silent from here on, so that what does not
     /// come is not lost (Opus's DTX).
     #[must_use]

@@ -155,7 +155,7 @@ impl JitterBuffer {
     pub fn new(codec: Codec) -> Self {
         Self {
             codec,
-            slots: Slots::new(codec.payload_bytes_max()),
+            slots: Slots::new(codec.payload_bytes_usual()),
             lateness: Lateness::new(codec.clock_hz()),
             stream: None,
             suspect: None,
@@ -253,7 +253,6 @@ impl JitterBuffer {
     pub fn set_codec(&mut self, codec: Codec) {
         self.reset();
         self.codec = codec;
-        self.slots.refit(codec.payload_bytes_max());
         self.lateness = Lateness::new(codec.clock_hz());
     }
 

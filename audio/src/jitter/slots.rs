@@ -1,7 +1,7 @@
 //! Where waiting packets lie: a fixed number of slots, addressed by extended sequence number.
 //!
-//! All memory is taken when the buffer is made, or meets a codec with longer packets; a packet is
-//! copied in once and read in place.
+//! Memory is taken for packets of a usual length when the buffer is made, and once more where
+//! longer ones come; a packet is copied in once and read in place.
 
 use super::SLOTS;
 
@@ -46,15 +46,24 @@ impl Slots {
         Self { entries: [None; SLOTS], room, bytes: vec![0; SLOTS * room], sounds: 0 }
     }
 
-    /// Empties the slots and makes them as large as this, at the least.
-    pub(super) fn refit(&mut self, room: usize) {
-        self.clear();
-        self.room = self.room.max(room);
-        self.bytes.resize(SLOTS * self.room, 0);
+    /// Makes each slot as large as this; what lies in them stays.
+    fn widen(&mut self, room: usize) {
+        let mut bytes = vec![0; SLOTS * room];
+        for (wide, narrow) in bytes.chunks_exact_mut(room).zip(self.bytes.chunks_exact(self.room)) {
+            wide[..self.room].copy_from_slice(narrow);
+        }
+        (self.room, self.bytes) = (room, bytes);
     }
 
-    /// Puts a packet in; the slot is free and the payload fits, as the caller has checked.
+    /// Puts a packet in; the slot is free and the payload is no longer than its codec allows, as
+    /// the caller has checked.
+    ///
+    /// # Real-time
+    /// Allocates where the payload is longer than any before, to the next power of two.
     pub(super) fn put(&mut self, entry: Entry, payload: &[u8]) {
+        if payload.len() > self.room {
+            self.widen(payload.len().next_power_of_two());
+        }
         let index = Self::index(entry.sequence);
         let begin = index * self.room;
         self.bytes[begin..begin + payload.len()].copy_from_slice(payload);
