@@ -3,6 +3,7 @@
 .PHONY: demo test check bench fuzz packages packages-test weights
 
 CARGO ?= cargo
+ALONE = floods:: corpora:: agent_phone:: hear_each_other
 
 demo: packages weights
 	$(CARGO) build --release --bin cordboard --example demo --example order_service
@@ -10,9 +11,9 @@ demo: packages weights
 
 test: packages-test weights
 	$(CARGO) build --workspace --bins --examples
-	$(CARGO) test --workspace -- --skip floods:: --skip corpora::
-	# What floods the machine would cost the other calls their time: alone, one after the other.
-	$(CARGO) test --workspace --test outside -- --test-threads=1 floods:: corpora::
+	$(CARGO) test --workspace -- $(addprefix --skip ,$(ALONE))
+	# What floods the machine, and what measures a call's way through it: one after the other.
+	$(CARGO) test --workspace --test outside -- --test-threads=1 $(ALONE)
 
 check: packages-test weights
 	$(CARGO) fmt --all --check

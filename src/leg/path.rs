@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cordboard_sip::negotiation::Negotiated;
 use cordboard_sip::ports::{Lease, PortsError};
-use cordboard_sip::rtcp::{BufferDepth, MAX_REPORT_BYTES, Quality, Reports, is_rtcp};
+use cordboard_sip::rtcp::{BufferDepth, MAX_REPORT_BYTES, NotRtcp, Quality, Reports, is_rtcp};
 use cordboard_sip::rtp::{MAX_PACKET_BYTES, Packet};
 use cordboard_sip::srtp::{Keys, MAX_OVERHEAD_BYTES, Opener, Sealer, SrtpError};
 
@@ -34,6 +34,8 @@ pub(super) enum Received {
     },
     /// A report of the far end.
     Report,
+    /// Control without a report (RFC 5506), from one who may send it: a phone opens its NAT so.
+    Passed,
 }
 
 /// What secures the packets.
@@ -229,11 +231,13 @@ impl Path {
         let (Some(len), Some(reports)) = (len, self.reports.as_mut()) else {
             return Received::Junk;
         };
-        if reports.heard(self.now, &datagram[..len]).is_err() {
-            return Received::Junk;
-        }
+        let received = match reports.heard(self.now, &datagram[..len]) {
+            Ok(_) => Received::Report,
+            Err(NotRtcp::NoReport) => Received::Passed,
+            Err(_) => return Received::Junk,
+        };
         self.reports_heard = Some(from);
-        Received::Report
+        received
     }
 
     /// Reports go to where theirs come from, until then to where they are wanted; never to an

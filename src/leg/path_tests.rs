@@ -236,3 +236,14 @@ fn plain_reports_are_believed_from_the_peer_alone() {
     thief.send_to(&bye, SocketAddr::new(HERE, far.path.port())).unwrap();
     assert_eq!(far.hear(), [(Received::Junk, Vec::new())]);
 }
+
+#[test]
+fn control_without_a_report_is_passed_over_where_its_sender_may_send_it() {
+    // RFC 3550 section 6.7, as baresip sends it to open its NAT.
+    let ping = *b"\x80\xcc\x00\x03\x00\x00\x00\x07PINGPONG";
+    let (mut near, mut far) = pair(SrtpPolicy::Require);
+    near.path.rtp.send_to(&ping, near.peer).unwrap();
+    assert_eq!(far.hear(), [(Received::Junk, Vec::new())], "plain, where keys are agreed on");
+    near.path.send_report(&ping, Some(near.peer));
+    assert_eq!(far.hear(), [(Received::Passed, Vec::new())]);
+}

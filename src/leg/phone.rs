@@ -255,6 +255,7 @@ impl PhoneLeg {
                 }
                 Received::Report => return Some(LegEvent::Network(self.network(true))),
                 Received::Rtp { len, from, authenticated } => (len, from, authenticated),
+                Received::Passed => continue,
             };
             match self.judge(elapsed, &buffer[..len], (from, authenticated)) {
                 Judged::Nothing => {}

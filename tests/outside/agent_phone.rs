@@ -102,21 +102,17 @@ async fn hand_over(mut baresip: Baresip, settings: &str) -> Vec<Value> {
     timeline
 }
 
-/// How well a second of sound fits where it was heard: whole on a quiet machine; less where the
-/// delay is made up for, since periods are left out or repeated then.
-const HEARD_FIT: f32 = 0.4;
-
 /// Each side's recording has what the other's said. The four places give the way there and back,
 /// whenever each recording began.
 fn prove(caller: &Played, agent_said: &[f32], agent_heard: &[f32], bridged_s: f64) {
     let bridged = (bridged_s * SECOND as f64) as usize;
     let (in_far, stretch) = loudest_second(&caller.far, bridged + SECOND..bridged + 4 * SECOND);
     let said = find(stretch, agent_said);
-    assert!(said.fit > HEARD_FIT, "the caller does not hear the agent: {said:?}");
+    assert!(said.fit > 0.8, "the caller does not hear the agent: {said:?}");
     let end = agent_heard.len();
     let (in_heard, stretch) = loudest_second(agent_heard, end - 5 * SECOND..end - 2 * SECOND);
     let near = find(stretch, &caller.near);
-    assert!(near.fit > HEARD_FIT, "the agent does not hear the caller: {near:?}");
+    assert!(near.fit > 0.8, "the agent does not hear the caller: {near:?}");
     let there = in_heard as f64 - near.at as f64;
     let back = in_far as f64 - said.at as f64;
     let round_ms = (there + back) / 8.0;
@@ -127,8 +123,7 @@ fn prove(caller: &Played, agent_said: &[f32], agent_heard: &[f32], bridged_s: f6
         near.fit,
         round_ms / 2.0,
     );
-    // How long is for a quiet machine to say: beside the floods of other tests it may be seconds.
-    assert!(round_ms > 0.0, "{round_ms} ms");
+    assert!((0.0..800.0).contains(&round_ms), "{round_ms} ms");
 }
 
 /// Neither a caller who goes nor one who is kept waiting leaves an agent's phone ringing.
