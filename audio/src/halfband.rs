@@ -120,8 +120,18 @@ impl Default for Doubler {
 /// Samples that a frame of this rate has after it was doubled or halved to 8 or 16 kHz.
 const _: () = assert!(SampleRate::WIDE.frame_samples() == 2 * SampleRate::NARROW.frame_samples());
 
-fn low_pass() -> [f32; TAPS] {
-    let middle = HALF_TAPS as f64;
+/// The taps of the low-pass, `2 n + 1` of them for a band that falls off the sharper the more there
+/// are; they sum to one.
+///
+/// # Examples
+/// ```
+/// let taps = cordboard_audio::halfband::low_pass::<121>();
+/// assert!((taps.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+/// assert_eq!(taps[0], taps[120]);
+/// ```
+#[must_use]
+pub fn low_pass<const TAPS: usize>() -> [f32; TAPS] {
+    let middle = (TAPS / 2) as f64;
     let raw = std::array::from_fn::<f64, TAPS, _>(|index| {
         let from_middle = index as f64 - middle;
         let ratio = from_middle / (middle + 1.0);
