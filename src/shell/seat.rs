@@ -312,12 +312,7 @@ impl Seat {
                 self.call_off(job);
             }
             Output::Effect(effect) => self.effect(services, effect),
-            Output::Entry(entry) => {
-                if matches!(entry.what, What::RecordingBegan) {
-                    self.recorder = services.store.recorder(&self.name);
-                }
-                services.append(&self.name, &entry);
-            }
+            Output::Entry(entry) => self.enter(services, entry),
             Output::Record(tick) => {
                 if let Some(recorder) = self.recorder.as_mut() {
                     recorder.write(&tick.left, &tick.right);
@@ -325,6 +320,20 @@ impl Seat {
             }
             Output::Wait(_) | Output::Over => {}
         }
+    }
+
+    /// Puts an entry on the timeline. Whether a recording is whole is known when it is on the disk:
+    /// until then its end, and the call's, wait at the store.
+    fn enter(&mut self, services: &Services, mut entry: Entry) {
+        match &mut entry.what {
+            What::RecordingBegan => self.recorder = services.store.recorder(&self.name),
+            What::RecordingEnded { complete, .. } => match self.recorder.take() {
+                Some(recorder) => return recorder.finish_with(entry),
+                None => *complete = false,
+            },
+            _ => {}
+        }
+        services.append(&self.name, &entry);
     }
 
     fn work(&mut self, services: &Services, job: Job) -> Option<Input<'static>> {
@@ -474,11 +483,8 @@ impl Seat {
         {
             tracing::warn!(call = %self.name, "the record of inputs has gaps");
         }
-        if let Some(recorder) = self.recorder.take()
-            && !recorder.finish().complete
-        {
-            tracing::warn!(call = %self.name, "the recording has gaps");
-        }
+        // Where the call could not say that its recording ends, it is marked incomplete.
+        self.recorder = None;
     }
 
     /// Puts an input on the call's record for exact replay, where one is kept.

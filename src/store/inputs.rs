@@ -5,14 +5,15 @@
 //! last is empty and says that all of them are there. What header and inputs mean is the shell's
 //! affair. It has its own consent: off unless the settings say so.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cordboard_audio::MediaTime;
 use crossbeam_channel::Sender;
 
+use super::disk::{Disk, DiskFile};
 use super::record::{FRAME_HEAD_BYTES, Found, frame_at, seal};
 use super::writer::{MEDIA_QUEUE_MAX, Message};
 use crate::timeline::CallId;
@@ -119,8 +120,10 @@ fn frame_into(out: &mut Vec<u8>, parts: &[&[u8]]) {
 }
 
 /// The writer's end of the record.
-#[derive(Debug)]
-pub(super) struct InputsFile(File);
+pub(super) struct InputsFile {
+    file: Box<dyn DiskFile>,
+    length: u64,
+}
 
 /// Path of a call's record of inputs.
 pub(super) fn path(folder: &Path, call: &CallId) -> PathBuf {
@@ -128,13 +131,25 @@ pub(super) fn path(folder: &Path, call: &CallId) -> PathBuf {
 }
 
 impl InputsFile {
-    pub(super) fn begin(folder: &Path, call: &CallId) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
-        File::create(path(folder, call)).map(Self)
+    pub(super) fn begin(disk: &dyn Disk, folder: &Path, call: &CallId) -> io::Result<Self> {
+        Ok(Self { file: disk.create(&path(folder, call))?, length: 0 })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        self.file.write_at(bytes, self.length)?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Brings what is written to the disk itself.
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        self.file.sync()
+    }
+}
+
+impl std::fmt::Debug for InputsFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InputsFile").field("length", &self.length).finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,8 @@
 //! thread writes all of it; [`Store::append`] may be called from a media worker. Absent: what is
 //! worth an entry (the rooms say), and what the entries look like on the wire (`api`).
 
+mod database;
+mod disk;
 mod inputs;
 mod projection;
 mod queries;
@@ -16,7 +18,7 @@ mod segment;
 mod spool;
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,8 +28,6 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use sha2::{Digest, Sha256};
-use sqlx::SqlitePool;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,7 @@ pub use retention::{Retention, Swept};
 pub use segment::Position;
 
 use crate::timeline::{CallId, ContextPacket, Entry, What};
+use database::Database;
 use projection::{Progress, Projector};
 use spool::{Limits, Spool};
 use writer::{ENTRY_QUEUE_MAX, Gauges, Message, Writer};
@@ -96,6 +97,8 @@ pub struct StoreHealth {
     pub disk_failures: u64,
     /// Entries that were lost, so far: too long, or no room while the disk took none.
     pub entries_dropped: u64,
+    /// Whether the last attempt to write a recording or inputs went wrong.
+    pub media_failing: bool,
     /// Recordings and records of inputs that could not be written, so far.
     pub media_failures: u64,
     /// Damaged stretches of the spool, so far.
@@ -109,10 +112,10 @@ pub struct StoreHealth {
 }
 
 impl StoreHealth {
-    /// Whether timelines are kept and can be read.
+    /// Whether timelines and recordings are kept and can be read.
     #[must_use]
     pub const fn is_well(&self) -> bool {
-        !self.disk_failing && self.database_fault.is_none()
+        !self.disk_failing && !self.media_failing && self.database_fault.is_none()
     }
 }
 
@@ -132,7 +135,7 @@ struct Shared {
     packets: Mutex<HashMap<CallId, Arc<StoredPacket>>>,
     progress: Arc<Progress>,
     written: watch::Receiver<Position>,
-    pool: SqlitePool,
+    database: Database,
     broken_off: usize,
     /// The day of the last sweep, since 1970 UTC; 0 before the first.
     swept_on: AtomicU64,
@@ -167,7 +170,7 @@ impl Store {
             packets: Mutex::default(),
             progress: Arc::new(progress),
             written,
-            pool: pool(&options.folder),
+            database: Database::new(&options.folder),
             broken_off: recovered.broken_off,
             swept_on: AtomicU64::new(0),
             _lock: lock,
@@ -228,7 +231,7 @@ impl Store {
         let projector = Projector {
             folder: self.spool_folder(),
             retain_segments: self.0.options.retain_segments,
-            pool: self.0.pool.clone(),
+            database: self.0.database.clone(),
             written: self.0.written.clone(),
             progress: Arc::clone(&self.0.progress),
         };
@@ -245,7 +248,7 @@ impl Store {
     /// Questions to the database.
     #[must_use]
     pub fn queries(&self) -> Queries {
-        Queries::new(self.0.pool.clone())
+        Queries::new(self.0.database.pool())
     }
 
     /// The context packet of a live call, without the database.
@@ -287,6 +290,7 @@ impl Store {
             disk_failing: shared.gauges.disk_failing.load(Relaxed),
             disk_failures: shared.gauges.disk_failures.load(Relaxed),
             entries_dropped: shared.gauges.entries_dropped.load(Relaxed),
+            media_failing: shared.gauges.media_failing.load(Relaxed),
             media_failures: shared.gauges.media_failures.load(Relaxed),
             damaged: shared.progress.damaged.load(Relaxed),
             unknown: shared.progress.unknown.load(Relaxed),
@@ -321,12 +325,15 @@ impl Shared {
     ) -> io::Result<()> {
         let writer = Writer {
             spool,
+            disk: Box::new(disk::RealDisk),
             recordings_folder: recordings_folder(&self.options.folder),
             inputs_folder: inputs_folder(&self.options.folder),
             gauges: Arc::clone(&self.gauges),
             written,
             recordings: HashMap::new(),
             inputs: HashMap::new(),
+            ended_recordings: VecDeque::new(),
+            ended_inputs: VecDeque::new(),
             observers: Vec::new(),
         };
         let thread = std::thread::Builder::new().name("store".to_owned());
@@ -360,21 +367,6 @@ fn open_folder(folder: &Path) -> io::Result<(File, Spool, spool::Recovered)> {
     Ok((lock, spool, recovered))
 }
 
-fn pool(folder: &Path) -> SqlitePool {
-    let options = SqliteConnectOptions::new()
-        .filename(folder.join("cordboard.sqlite"))
-        .create_if_missing(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Normal)
-        // What is deleted is overwritten: retention would be a word only, else.
-        .pragma("secure_delete", "on")
-        .busy_timeout(Duration::from_secs(2));
-    SqlitePoolOptions::new()
-        .max_connections(4)
-        .acquire_timeout(Duration::from_secs(3))
-        .connect_lazy_with(options)
-}
-
 fn spool_folder(folder: &Path) -> PathBuf {
     folder.join("spool")
 }
@@ -389,3 +381,5 @@ fn inputs_folder(folder: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod writer_tests;

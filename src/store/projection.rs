@@ -11,12 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool};
+use sqlx::migrate::MigrateError;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::database::{Database, Loss, is_damage};
 use super::reader::{self, Batch};
-use super::record::{Body, Record, StoredPacket};
+use super::record::{Body, ForeignEntry, Record, StoredPacket};
 use super::segment::{self, Position};
 use crate::timeline::{CallId, Entry, What};
 
@@ -26,6 +28,8 @@ const RECORDS_TOGETHER: usize = 4_000;
 const ROWS_TOGETHER: usize = 1_000;
 /// Time between two attempts at a database that fails.
 const RETRY_PERIOD: Duration = Duration::from_secs(1);
+/// Time between two looks at the database's file while there is nothing to do.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
 
 /// How far the projection is, for those who ask.
 #[derive(Debug, Default)]
@@ -53,7 +57,7 @@ impl Progress {
 pub(super) struct Projector {
     pub folder: PathBuf,
     pub retain_segments: usize,
-    pub pool: SqlitePool,
+    pub database: Database,
     pub written: watch::Receiver<Position>,
     pub progress: Arc<Progress>,
 }
@@ -64,11 +68,55 @@ enum ProjectionFault {
     #[error("database: {0}")]
     Database(#[from] sqlx::Error),
     #[error("database: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(MigrateError),
+    #[error(
+        "database: it is of another version of Cordboard (migration {0}): start that version, or \
+         move cordboard.sqlite away, and another is made from the spool"
+    )]
+    Foreign(i64),
+    #[error("database: its file is gone, or is another one; it is opened anew")]
+    Gone,
+    #[error("database: its file is damaged")]
+    Damaged,
     #[error("spool: {0}")]
     Spool(#[from] std::io::Error),
     #[error("reading the spool was stopped")]
     Stopped(#[from] tokio::task::JoinError),
+}
+
+impl From<MigrateError> for ProjectionFault {
+    fn from(error: MigrateError) -> Self {
+        match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                Self::Database(error)
+            }
+            MigrateError::VersionMissing(version)
+            | MigrateError::VersionMismatch(version)
+            | MigrateError::Dirty(version) => Self::Foreign(version),
+            error => Self::Migration(error),
+        }
+    }
+}
+
+impl ProjectionFault {
+    /// What became of the file, where that is what is wrong.
+    fn loss(&self) -> Option<Loss> {
+        match self {
+            Self::Gone => Some(Loss::Gone),
+            Self::Damaged => Some(Loss::Damaged),
+            Self::Database(error) if is_damage(error) => Some(Loss::Damaged),
+            _ => None,
+        }
+    }
+}
+
+impl From<Loss> for ProjectionFault {
+    fn from(loss: Loss) -> Self {
+        match loss {
+            Loss::Gone => Self::Gone,
+            Loss::Damaged => Self::Damaged,
+        }
+    }
 }
 
 impl Projector {
@@ -78,6 +126,9 @@ impl Projector {
             let (position, _) = self.progress.place();
             self.progress.set(position, Some(fault.to_string()));
             tracing::warn!(%fault, "timelines wait in the spool");
+            if let Some(loss) = fault.loss() {
+                self.database.renew(loss).await;
+            }
             if tokio::time::timeout(RETRY_PERIOD, stop.cancelled()).await.is_ok() {
                 return;
             }
@@ -85,9 +136,11 @@ impl Projector {
     }
 
     async fn follow(&mut self, stop: &CancellationToken) -> Result<(), ProjectionFault> {
-        sqlx::migrate!().run(&self.pool).await?;
+        sqlx::migrate!().run(&self.database.pool()).await?;
+        self.database.remember();
         let mut position = self.starting_place().await?;
         loop {
+            self.look().await?;
             let end = *self.written.borrow_and_update();
             let batch = self.read(position, end).await?;
             if batch.next != position {
@@ -100,15 +153,25 @@ impl Projector {
                 tokio::select! {
                     changed = self.written.changed() => if changed.is_err() { return Ok(()) },
                     () = stop.cancelled() => if *self.written.borrow() == end { return Ok(()) },
+                    () = tokio::time::sleep(LOOK_PERIOD) => {}
                 }
             }
+        }
+    }
+
+    /// Sees whether the database's file is still there and still one.
+    async fn look(&self) -> Result<(), ProjectionFault> {
+        let database = self.database.clone();
+        match tokio::task::spawn_blocking(move || database.loss()).await? {
+            Some(loss) => Err(loss.into()),
+            None => Ok(()),
         }
     }
 
     /// The remembered place, or an earlier one where the spool is not what it was.
     async fn starting_place(&self) -> Result<Position, ProjectionFault> {
         let sql = "SELECT segment, offset FROM projected";
-        let (segment, offset): (i64, i64) = sqlx::query_as(sql).fetch_one(&self.pool).await?;
+        let (segment, offset): (i64, i64) = sqlx::query_as(sql).fetch_one(&self.database.pool()).await?;
         let place = Position { segment: unsigned(segment), offset: unsigned(offset) };
         let end = *self.written.borrow();
         if place.segment > end.segment {
@@ -133,7 +196,7 @@ impl Projector {
     }
 
     async fn apply(&self, batch: &Batch) -> Result<(), ProjectionFault> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = self.database.pool().begin().await?;
         insert_entries(&mut transaction, &batch.records).await?;
         for record in &batch.records {
             match &record.body {
@@ -143,7 +206,8 @@ impl Projector {
                 Body::Packet(stored) => {
                     insert_packet(&mut transaction, record.seq, stored).await?;
                 }
-                Body::Live(_) => {}
+                // What it means is not known here; it is kept for who knows.
+                Body::Foreign(_) | Body::Live(_) => {}
             }
         }
         sqlx::query("UPDATE projected SET segment = ?, offset = ?")
@@ -170,7 +234,9 @@ impl Record {
     /// The call that the record is about.
     pub(super) const fn call(&self) -> Option<&CallId> {
         match &self.body {
-            Body::Entry { call, .. } | Body::Packet(StoredPacket { call, .. }) => Some(call),
+            Body::Entry { call, .. }
+            | Body::Foreign(ForeignEntry { call, .. })
+            | Body::Packet(StoredPacket { call, .. }) => Some(call),
             Body::Live(_) => None,
         }
     }
@@ -182,29 +248,50 @@ struct Named {
     what: String,
 }
 
+/// An entry as its row has it.
+struct Row<'r> {
+    call: &'r CallId,
+    seq: u64,
+    at_ms: u64,
+    what: String,
+    json: String,
+}
+
+impl<'r> Row<'r> {
+    /// The row of a record; none where it is no entry.
+    fn of(record: &'r Record) -> Option<Self> {
+        let seq = record.seq;
+        match &record.body {
+            Body::Entry { call, entry } => {
+                // As text at once: a `serde_json::Value` would make 0.800000011920929 of 0.8_f32.
+                let json = serde_json::to_string(entry).unwrap_or_default();
+                let what = serde_json::from_str::<Named>(&json).map(|named| named.what);
+                let what = what.unwrap_or_default();
+                Some(Self { call, seq, at_ms: entry.at_ms, what, json })
+            }
+            Body::Foreign(ForeignEntry { call, at_ms, what, json }) => {
+                Some(Self { call, seq, at_ms: *at_ms, what: what.clone(), json: json.clone() })
+            }
+            Body::Packet(_) | Body::Live(_) => None,
+        }
+    }
+}
+
 async fn insert_entries(
     connection: &mut SqliteConnection,
     records: &[Record],
 ) -> Result<(), sqlx::Error> {
-    let rows: Vec<_> = records
-        .iter()
-        .filter_map(|record| match &record.body {
-            Body::Entry { call, entry } => Some((record.seq, call, entry)),
-            Body::Packet(_) | Body::Live(_) => None,
-        })
-        .collect();
+    let rows: Vec<_> = records.iter().filter_map(Row::of).collect();
     for rows in rows.chunks(ROWS_TOGETHER) {
         let sql = "INSERT OR IGNORE INTO entries (call, seq, at_ms, what, json) ";
         let mut insert = QueryBuilder::<Sqlite>::new(sql);
-        insert.push_values(rows, |mut row, (seq, call, entry)| {
-            // As text at once: a `serde_json::Value` would make 0.800000011920929 of 0.8_f32.
-            let json = serde_json::to_string(entry).unwrap_or_default();
-            let what = serde_json::from_str::<Named>(&json).map(|named| named.what);
-            row.push_bind(call.0.clone())
-                .push_bind(signed(*seq))
-                .push_bind(signed(entry.at_ms))
-                .push_bind(what.unwrap_or_default())
-                .push_bind(json);
+        insert.push_values(rows, |mut values, row| {
+            values
+                .push_bind(row.call.0.clone())
+                .push_bind(signed(row.seq))
+                .push_bind(signed(row.at_ms))
+                .push_bind(row.what.clone())
+                .push_bind(row.json.clone());
         });
         // Not kept prepared: every number of rows is another statement.
         insert.build().persistent(false).execute(&mut *connection).await?;

@@ -25,7 +25,7 @@ pub(super) struct Batch {
     pub next: Position,
     /// Damaged stretches that were passed over, by their place.
     pub damaged: Vec<Position>,
-    /// Records with a right checksum and an unknown form.
+    /// Records with a right checksum and an unknown form; entries of a call are kept all the same.
     pub unknown: u64,
 }
 
@@ -79,7 +79,10 @@ impl Batch {
             match frame_at(bytes, at, RECORD_BYTES_MAX) {
                 Found::Frame { text, next } => {
                     match Record::parse(text) {
-                        Ok(record) => self.records.push(record),
+                        Ok(record) => {
+                            self.unknown += u64::from(matches!(record.body, Body::Foreign(_)));
+                            self.records.push(record);
+                        }
                         Err(_) => self.unknown += 1,
                     }
                     at = next;
@@ -154,6 +157,11 @@ impl LastState {
                 match Record::parse(text) {
                     Ok(Record { body: Body::Entry { call, entry }, .. }) => {
                         follow(&mut self.live, &call, &entry);
+                    }
+                    Ok(Record { body: Body::Foreign(entry), .. }) => {
+                        if let Some(last_at_ms) = self.live.get_mut(&entry.call) {
+                            *last_at_ms = entry.at_ms;
+                        }
                     }
                     Ok(Record { body: Body::Live(live), .. }) => {
                         let live = live.into_iter().map(|live| (live.call, live.last_at_ms));

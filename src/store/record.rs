@@ -6,6 +6,7 @@
 //! files and positions (`spool`, `reader`).
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::timeline::{CallId, ContextPacket, Entry};
 
@@ -35,10 +36,25 @@ pub(super) enum Body {
         /// What happened.
         entry: Entry,
     },
+    /// Something of a kind that is not known here happened in a call: another version wrote it.
+    Foreign(ForeignEntry),
     /// A context packet was made.
     Packet(StoredPacket),
     /// The calls that were live when the segment began: always a segment's first record.
     Live(Vec<LiveCall>),
+}
+
+/// An entry of a kind or version that is not known here, kept as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ForeignEntry {
+    /// The call.
+    pub call: CallId,
+    /// Milliseconds since the ring.
+    pub at_ms: u64,
+    /// What happened, by name.
+    pub what: String,
+    /// All of the entry.
+    pub json: String,
 }
 
 /// A context packet and the fingerprint of the token that opens it.
@@ -102,6 +118,14 @@ struct Read {
     live: Option<Vec<LiveCall>>,
 }
 
+/// The JSON of an entry that another version wrote: only what all versions have is asked of it.
+#[derive(Deserialize)]
+struct ReadForeign {
+    seq: u64,
+    call: CallId,
+    entry: Value,
+}
+
 impl Record {
     /// Adds the framed record to `out`; false, and nothing added, where it is over the limit.
     pub(super) fn frame_into(&self, out: &mut Vec<u8>) -> bool {
@@ -124,6 +148,8 @@ impl Record {
                 written.token_hash = Some(&stored.token_hash);
             }
             Body::Live(live) => written.live = Some(live),
+            // These are read, and never written.
+            Body::Foreign(_) => return false,
         }
         let begin = out.len();
         out.extend_from_slice(&[0; FRAME_HEAD_BYTES]);
@@ -139,7 +165,10 @@ impl Record {
 
     /// Reads the text of a record.
     pub(super) fn parse(text: &[u8]) -> Result<Self, RecordFault> {
-        let read: Read = serde_json::from_slice(text)?;
+        let read: Read = match serde_json::from_slice(text) {
+            Ok(read) => read,
+            Err(fault) => return Self::parse_foreign(text).ok_or(RecordFault::Unknown(fault)),
+        };
         let body = match read {
             Read { call: Some(call), entry: Some(entry), .. } => Body::Entry { call, entry },
             Read { call: Some(call), packet: Some(packet), token_hash, .. } => {
@@ -150,6 +179,14 @@ impl Record {
             Read { seq, .. } => return Err(RecordFault::Empty { seq }),
         };
         Ok(Self { seq: read.seq, body })
+    }
+
+    fn parse_foreign(text: &[u8]) -> Option<Self> {
+        let ReadForeign { seq, call, entry } = serde_json::from_slice(text).ok()?;
+        let at_ms = entry["at_ms"].as_u64()?;
+        let what = entry["what"].as_str()?.to_owned();
+        let foreign = ForeignEntry { call, at_ms, what, json: entry.to_string() };
+        Some(Self { seq, body: Body::Foreign(foreign) })
     }
 }
 

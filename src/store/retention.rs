@@ -96,6 +96,7 @@ impl Store {
         }
         if let Some(before) = cutoff_unix_ms(now_unix_ms, keep.timelines_days) {
             swept.segments = self.delete_segments(before, now_unix_ms).await;
+            self.delete_damaged(before).await;
             swept.timelines = self.delete_timelines(before, &live).await?;
         }
         Ok(swept)
@@ -115,6 +116,7 @@ impl Store {
         // Names sort by the time of the ring.
         let mut after = String::new();
         let before = ulid::Ulid::from_parts(before_unix_ms, 0).to_string();
+        let pool = self.0.database.pool();
         let mut deleted = 0;
         loop {
             let rows: Vec<(String,)> = sqlx::query_as(
@@ -124,11 +126,11 @@ impl Store {
             .bind(&after)
             .bind(&before)
             .bind(TOGETHER)
-            .fetch_all(&self.0.pool)
+            .fetch_all(&pool)
             .await?;
             let Some((last,)) = rows.last() else { break };
             after.clone_from(last);
-            let mut transaction = self.0.pool.begin().await?;
+            let mut transaction = pool.begin().await?;
             let gone: Vec<_> =
                 rows.into_iter().map(|row| CallId(row.0)).filter(|it| !live.contains(it)).collect();
             for call in &gone {
@@ -148,9 +150,16 @@ impl Store {
         }
         if deleted > 0 {
             // What was deleted is not to live on in the database's log.
-            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.0.pool).await?;
+            sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&pool).await?;
         }
         Ok(deleted)
+    }
+
+    /// Deletes a damaged database that was set aside: it has timelines in it, too.
+    async fn delete_damaged(&self, before_unix_ms: u64) {
+        let aside = self.0.database.aside();
+        let delete = move || written_before(&aside, before_unix_ms).is_ok_and(|is_old| is_old && delete_file(&aside));
+        let _ = tokio::task::spawn_blocking(delete).await;
     }
 
     /// Deletes segments that are in the database whole and were last written before a time.

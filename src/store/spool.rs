@@ -7,8 +7,10 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::disk::is_at;
 use super::reader;
 use super::record::{Body, LiveCall, Record};
 use super::segment::{self, Position, SEGMENT_HEAD};
@@ -54,6 +56,8 @@ pub(super) struct Spool {
     unwritten: Vec<u8>,
     /// Whether a failed write may have left a part of it after `end`.
     suspect: bool,
+    /// Whether the file has no name any more: what is written to it would be lost.
+    nameless: bool,
     dirty: bool,
     live: BTreeMap<CallId, u64>,
 }
@@ -81,6 +85,7 @@ impl Spool {
             seq,
             unwritten: Vec::new(),
             suspect: false,
+            nameless: false,
             dirty: true,
             live: last.live,
         };
@@ -126,6 +131,9 @@ impl Spool {
         if self.unwritten.is_empty() {
             return Ok(());
         }
+        if self.nameless {
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the spool's folder is gone"));
+        }
         if self.suspect {
             self.file.set_len(self.end.offset)?;
             self.file.seek(SeekFrom::Start(self.end.offset))?;
@@ -153,6 +161,24 @@ impl Spool {
             self.dirty = false;
         }
         Ok(())
+    }
+
+    /// Puts the segment back where somebody has taken file or folder away: all of it is still to be
+    /// read from the open file. True where that was needed.
+    pub(super) fn mend(&mut self) -> io::Result<bool> {
+        let path = segment::path(&self.folder, self.end.segment);
+        if is_at(&self.file, &path) {
+            self.nameless = false;
+            return Ok(false);
+        }
+        self.nameless = true;
+        let length = usize::try_from(self.end.offset).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, 0)?;
+        fs::create_dir_all(&self.folder)?;
+        self.file = new_segment(&self.folder, self.end.segment, &bytes)?;
+        (self.nameless, self.suspect, self.dirty) = (false, false, false);
+        Ok(true)
     }
 
     /// Where the file ends.
@@ -231,12 +257,19 @@ fn begin_segment(
     if !(Record { seq, body: Body::Live(live) }).frame_into(&mut bytes) {
         return Err(io::Error::other("list of live calls over 1 MiB"));
     }
+    let file = new_segment(folder, number, &bytes)?;
+    let end = Position { segment: number, offset: bytes.len() as u64 };
+    Ok((file, end, seq + 1))
+}
+
+/// Makes a segment's file with these bytes in it, whole or not at all; it is written on behind them.
+fn new_segment(folder: &Path, number: u64, bytes: &[u8]) -> io::Result<File> {
     let (unfinished, path) = (folder.join("next.tmp"), segment::path(folder, number));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&unfinished)?;
-    file.write_all(&bytes)?;
+    let mut options = OpenOptions::new();
+    let mut file = options.read(true).write(true).create(true).truncate(true).open(&unfinished)?;
+    file.write_all(bytes)?;
     file.sync_data()?;
     fs::rename(&unfinished, &path)?;
     File::open(folder)?.sync_all()?;
-    let end = Position { segment: number, offset: bytes.len() as u64 };
-    Ok((file, end, seq + 1))
+    Ok(file)
 }

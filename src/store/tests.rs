@@ -281,6 +281,63 @@ fn a_part_that_a_failed_write_left_is_written_over() {
 }
 
 #[test]
+fn a_spool_whose_folder_was_taken_away_is_put_back_with_all_that_is_in_it() {
+    let parent = TempDir::new().unwrap();
+    let folder = parent.path().join("data/spool");
+    let (mut spool, _) = open(&folder);
+    spool.push(entry(1, 0, rang()));
+    spool.write().unwrap();
+    assert!(!spool.mend().unwrap());
+    fs::remove_dir_all(parent.path().join("data")).unwrap();
+    // A file where the folder was: nothing can be put back yet.
+    fs::write(parent.path().join("data"), "").unwrap();
+    spool.push(entry(1, 20, What::Answered));
+    spool.write().unwrap();
+    assert!(spool.mend().is_err());
+    spool.push(entry(1, 40, What::Answered));
+    assert!(spool.write().is_err(), "what would be lost waits in memory");
+    fs::remove_file(parent.path().join("data")).unwrap();
+    assert!(spool.mend().unwrap());
+    spool.push(entry(1, 60, ended()));
+    spool.write().unwrap();
+    spool.sync().unwrap();
+    drop(spool);
+    let (spool, recovered) = open(&folder);
+    assert_eq!(recovered, Recovered::default());
+    assert_eq!(read_all(&folder, spool.end()).0.len(), 4);
+}
+
+#[test]
+fn entries_of_another_version_are_kept_as_they_are_and_end_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (mut spool, _) = open(folder.path());
+    spool.push(entry(1, 0, rang()));
+    spool.write().unwrap();
+    let (end, seq) = (spool.end(), (1_u64 << 32) + 2);
+    drop(spool);
+    let json = r#"{"at_ms":40,"confidence":0.8,"v":9,"what":"dreamt"}"#;
+    let text = format!(r#"{{"seq":{seq},"call":"{}","entry":{json}}}"#, call(1));
+    let mut frame = vec![0; 8];
+    frame.extend_from_slice(text.as_bytes());
+    super::record::seal(&mut frame);
+    let file = OpenOptions::new().append(true).open(segment_path(folder.path(), 1)).unwrap();
+    std::io::Write::write_all(&mut &file, &frame).unwrap();
+
+    let (spool, recovered) = open(folder.path());
+    assert_eq!(recovered, Recovered { broken_off: 1, torn_bytes: 0, damaged: 0 });
+    let batch = reader::batch(folder.path(), end, spool.end(), 9).unwrap();
+    assert_eq!((batch.unknown, batch.damaged.len()), (1, 0));
+    let Body::Foreign(foreign) = &batch.records[0].body else { panic!("{batch:?}") };
+    assert_eq!((foreign.at_ms, foreign.what.as_str(), foreign.json.as_str()), (40, "dreamt", json));
+    let batch = reader::batch(folder.path(), batch.next, spool.end(), 9).unwrap();
+    let ends = |record: &Record| {
+        matches!(&record.body, Body::Entry { entry: Entry { at_ms: 40, what, .. }, .. }
+            if matches!(what, What::Ended { .. }))
+    };
+    assert!(batch.records.iter().any(ends), "the call broke off at its last entry: {batch:?}");
+}
+
+#[test]
 fn old_segments_go_and_the_retained_stay() {
     let folder = TempDir::new().unwrap();
     for _ in 0..6 {

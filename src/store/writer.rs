@@ -5,7 +5,8 @@
 //! (much later than sound) are dropped and counted by the sender. The thread itself never gives up
 //! on an error. Absent: any clock; a ticker wakes it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,12 +17,13 @@ use crossbeam_channel::{Receiver, Sender, select, tick};
 use tokio::sync::watch;
 
 use super::Observer;
+use super::disk::Disk;
 use super::inputs::InputsFile;
 use super::record::{Body, StoredPacket};
 use super::recordings::Recording;
 use super::segment::Position;
 use super::spool::Spool;
-use crate::timeline::{CallId, Entry};
+use crate::timeline::{CallId, Entry, What};
 
 /// Messages in the queue from which sound and inputs are dropped: some 60 MB of sound.
 pub(super) const MEDIA_QUEUE_MAX: usize = 10_000;
@@ -31,6 +33,8 @@ pub(super) const ENTRY_QUEUE_MAX: usize = 250_000;
 const SYNC_PERIOD: Duration = Duration::from_millis(200);
 /// Every which sync the headers of the recordings are refreshed: each second.
 const REFRESH_TICKS: u64 = 5;
+/// Recordings, and records of inputs, that are brought to the disk itself at one tick.
+const SYNCED_TOGETHER: usize = 64;
 /// Messages that are taken before they are written.
 const MESSAGES_TOGETHER: usize = 1_024;
 
@@ -53,6 +57,8 @@ pub(super) enum Message {
         call: CallId,
         frames: u64,
         complete: bool,
+        /// `RecordingEnded`, to be completed when the file is on the disk itself.
+        entry: Option<Box<Entry>>,
     },
     InputsBegan {
         call: CallId,
@@ -84,18 +90,33 @@ pub(super) struct Gauges {
     pub disk_failing: AtomicBool,
     pub disk_failures: AtomicU64,
     pub entries_dropped: AtomicU64,
+    pub media_failing: AtomicBool,
     pub media_failures: AtomicU64,
+}
+
+/// A recording that has ended and is not yet on the disk itself.
+#[derive(Debug)]
+pub(super) struct EndedRecording {
+    call: CallId,
+    recording: Recording,
+    frames: u64,
+    complete: bool,
+    /// What is to come onto the call's timeline after it: its end, and all behind that.
+    entries: Vec<Entry>,
 }
 
 /// The thread's own state.
 pub(super) struct Writer {
     pub spool: Spool,
+    pub disk: Box<dyn Disk>,
     pub recordings_folder: PathBuf,
     pub inputs_folder: PathBuf,
     pub gauges: Arc<Gauges>,
     pub written: watch::Sender<Position>,
     pub recordings: HashMap<CallId, Recording>,
     pub inputs: HashMap<CallId, InputsFile>,
+    pub ended_recordings: VecDeque<EndedRecording>,
+    pub ended_inputs: VecDeque<InputsFile>,
     pub observers: Vec<Observer>,
 }
 
@@ -112,6 +133,7 @@ impl Writer {
                 },
                 recv(ticker) -> _ => {
                     ticks += 1;
+                    self.settle_media(SYNCED_TOGETHER);
                     self.write();
                     self.sync();
                     if ticks.is_multiple_of(REFRESH_TICKS) {
@@ -120,17 +142,21 @@ impl Writer {
                 }
             }
         }
+        self.settle_media(usize::MAX);
         self.write();
         self.sync();
     }
 
-    fn take_all(&mut self, first: Message, messages: &Receiver<Message>) {
+    pub(super) fn take_all(&mut self, first: Message, messages: &Receiver<Message>) {
         let mut waiting = Vec::new();
         for message in std::iter::once(first).chain(messages.try_iter().take(MESSAGES_TOGETHER)) {
             match message {
                 Message::Flush { done } => waiting.push(done),
                 message => self.take(message),
             }
+        }
+        if !waiting.is_empty() {
+            self.settle_media(usize::MAX);
         }
         self.write();
         if !waiting.is_empty() {
@@ -142,59 +168,108 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, message: Message) {
+    pub(super) fn take(&mut self, message: Message) {
         match message {
-            Message::Entry { call, entry } => {
-                self.show(&call, &entry);
-                self.push(Body::Entry { call, entry: *entry });
-            }
+            Message::Entry { call, entry } => self.take_entry(call, *entry),
             Message::Packet(stored) => self.push(Body::Packet(Arc::unwrap_or_clone(stored))),
             Message::RecordingBegan { call } => {
-                let begun = Recording::begin(&self.recordings_folder, &call).ok();
-                self.count_media(begun.is_some());
-                self.recordings.extend(begun.map(|recording| (call, recording)));
+                let mut recording = Recording::new(&self.recordings_folder, &call);
+                let opened = recording.open(&*self.disk);
+                recording.is_refused = opened.is_err();
+                self.note_media(opened, true);
+                self.recordings.insert(call, recording);
             }
             Message::Sound { call, first_frame, samples } => {
                 let Some(recording) = self.recordings.get_mut(&call) else { return };
-                let written = recording.write(first_frame, &samples).is_ok();
-                self.count_media(written);
-                if !written {
-                    self.recordings.remove(&call);
-                }
+                let written = recording.write(&*self.disk, first_frame, &samples);
+                // Each gap counts once, however long it is.
+                let counts = !std::mem::replace(&mut recording.is_refused, written.is_err());
+                self.note_media(written, counts);
             }
-            Message::RecordingEnded { call, frames, complete } => {
+            Message::RecordingEnded { call, frames, complete, entry } => {
+                let entries = entry.map(|entry| *entry).into_iter().collect();
                 let Some(recording) = self.recordings.remove(&call) else { return };
-                let ended = recording.end(frames, complete).is_ok();
-                self.count_media(ended);
+                let ended = EndedRecording { call, recording, frames, complete, entries };
+                self.ended_recordings.push_back(ended);
             }
             Message::InputsBegan { call } => {
-                let begun = InputsFile::begin(&self.inputs_folder, &call).ok();
-                self.count_media(begun.is_some());
-                self.inputs.extend(begun.map(|file| (call, file)));
+                let begun = InputsFile::begin(&*self.disk, &self.inputs_folder, &call);
+                let begun = begun.map(|file| drop(self.inputs.insert(call, file)));
+                self.note_media(begun, true);
             }
             Message::Inputs { call, bytes } => {
                 let Some(file) = self.inputs.get_mut(&call) else { return };
-                let written = file.write(&bytes).is_ok();
-                self.count_media(written);
-                if !written {
+                let written = file.write(&bytes);
+                if written.is_err() {
                     self.inputs.remove(&call);
                 }
+                self.note_media(written, true);
             }
             Message::InputsEnded { call } => {
-                self.inputs.remove(&call);
+                self.ended_inputs.extend(self.inputs.remove(&call));
             }
             Message::Observe(observer) => self.observers.push(observer),
             Message::Live { reply } => {
                 let of_files = self.recordings.keys().chain(self.inputs.keys());
-                let live = self.spool.live().chain(of_files).cloned().collect();
+                let ended = self.ended_recordings.iter().map(|ended| &ended.call);
+                let live = self.spool.live().chain(of_files).chain(ended).cloned().collect();
                 let _ = reply.send(live);
             }
             Message::Rotate => {
                 self.write();
                 let rotated = self.spool.rotate_written();
-                self.note_disk(rotated.is_ok());
+                self.note_disk(rotated);
             }
             Message::Flush { .. } => {}
+        }
+    }
+
+    /// Puts an entry on its timeline, behind the end of the call's recording where that is awaited.
+    fn take_entry(&mut self, call: CallId, entry: Entry) {
+        let mut ended = self.ended_recordings.iter_mut();
+        if let Some(ended) = ended.find(|ended| ended.call == call && !ended.entries.is_empty()) {
+            ended.entries.push(entry);
+            return;
+        }
+        self.show(&call, &entry);
+        self.push(Body::Entry { call, entry });
+    }
+
+    /// Brings recordings and inputs that have ended to the disk itself, so many of each at most,
+    /// and says on the timelines which of the recordings are whole.
+    pub(super) fn settle_media(&mut self, most: usize) {
+        for _ in 0..most.min(self.ended_inputs.len()) {
+            let Some(mut file) = self.ended_inputs.pop_front() else { break };
+            let synced = file.sync();
+            self.note_media(synced, true);
+        }
+        let most = most.min(self.ended_recordings.len());
+        let mut settled: Vec<_> = self.ended_recordings.drain(..most).collect();
+        for ended in &mut settled {
+            let kept = ended.recording.settle(ended.frames, ended.complete);
+            let kept = kept.and_then(|is_whole| {
+                if is_whole {
+                    ended.recording.unmark(&*self.disk)?;
+                }
+                Ok(is_whole)
+            });
+            ended.complete = matches!(kept, Ok(true));
+            self.note_media(kept.map(drop), !ended.recording.is_refused);
+        }
+        if settled.iter().any(|ended| ended.complete) {
+            let synced = self.disk.sync_folder(&self.recordings_folder);
+            let is_synced = synced.is_ok();
+            self.note_media(synced, true);
+            settled.iter_mut().for_each(|ended| ended.complete &= is_synced);
+        }
+        for EndedRecording { call, complete: is_whole, entries, .. } in settled {
+            for mut entry in entries {
+                if let What::RecordingEnded { complete, .. } = &mut entry.what {
+                    *complete &= is_whole;
+                }
+                self.show(&call, &entry);
+                self.push(Body::Entry { call: call.clone(), entry });
+            }
         }
     }
 
@@ -218,7 +293,7 @@ impl Writer {
 
     fn write(&mut self) {
         let outcome = self.spool.write();
-        self.note_disk(outcome.is_ok());
+        self.note_disk(outcome);
         self.gauges.unwritten_bytes.store(self.spool.unwritten_bytes(), Relaxed);
         self.written.send_if_modified(|written| {
             let end = self.spool.end();
@@ -227,25 +302,60 @@ impl Writer {
     }
 
     fn sync(&mut self) {
-        if self.spool.sync().is_err() {
-            self.note_disk(false);
+        if let Err(error) = self.spool.sync() {
+            self.note_disk(Err(error));
         }
     }
 
-    fn refresh(&mut self) {
-        let mut failures = 0;
-        for recording in self.recordings.values_mut() {
-            failures += u64::from(recording.refresh().is_err());
+    /// Looks after the files, each second: somebody may have taken them away.
+    pub(super) fn refresh(&mut self) {
+        match self.spool.mend() {
+            Ok(false) => {}
+            Ok(true) => tracing::warn!("the spool was gone and has been put back"),
+            Err(error) => self.note_disk(Err(error)),
         }
-        self.gauges.media_failures.fetch_add(failures, Relaxed);
+        let mut failed = None;
+        for recording in self.recordings.values_mut().filter(|it| !it.is_refused) {
+            failed = recording.refresh().err().or(failed);
+        }
+        if let Some(error) = failed {
+            self.note_media(Err(error), true);
+        }
+        if self.gauges.media_failing.load(Relaxed) {
+            self.try_media();
+        }
     }
 
-    fn note_disk(&self, works: bool) {
-        self.gauges.disk_failing.store(!works, Relaxed);
-        self.gauges.disk_failures.fetch_add(u64::from(!works), Relaxed);
+    /// Sees whether recordings can be written again, though there may be none at present.
+    fn try_media(&self) {
+        let path = self.recordings_folder.join("trial");
+        let tried = self.disk.create(&path).and_then(|mut file| file.write_at(&[0; 4_096], 0));
+        let removed = self.disk.remove(&path);
+        self.note_media(tried.and(removed), false);
     }
 
-    fn count_media(&self, works: bool) {
-        self.gauges.media_failures.fetch_add(u64::from(!works), Relaxed);
+    fn note_disk(&self, outcome: io::Result<()>) {
+        let was_failing = self.gauges.disk_failing.swap(outcome.is_err(), Relaxed);
+        self.gauges.disk_failures.fetch_add(u64::from(outcome.is_err()), Relaxed);
+        match outcome {
+            Err(error) if !was_failing => {
+                tracing::error!(%error, "the disk takes no timelines; they wait in memory");
+            }
+            Ok(()) if was_failing => tracing::info!("the disk takes timelines again"),
+            Ok(()) | Err(_) => {}
+        }
+    }
+
+    fn note_media(&self, outcome: io::Result<()>, counts: bool) {
+        let was_failing = self.gauges.media_failing.swap(outcome.is_err(), Relaxed);
+        let counts = counts && outcome.is_err();
+        self.gauges.media_failures.fetch_add(u64::from(counts), Relaxed);
+        match outcome {
+            Err(error) if !was_failing => {
+                tracing::error!(%error, "recordings cannot be written; they will have gaps");
+            }
+            Ok(()) if was_failing => tracing::info!("recordings can be written again"),
+            Ok(()) | Err(_) => {}
+        }
     }
 }

@@ -139,6 +139,9 @@ impl Scrape {
 fn write_store(page: &mut Page, store: &StoreHealth) {
     let failing = u8::from(store.disk_failing);
     page.gauge("cordboard_store_disk_failing", "1 where the disk takes no entries.", failing);
+    let failing = u8::from(store.media_failing);
+    let help = "1 where recordings and inputs cannot be written.";
+    page.gauge("cordboard_store_media_failing", help, failing);
     let away = u8::from(store.database_fault.is_some());
     page.gauge("cordboard_store_database_failing", "1 where the database takes none.", away);
     let lag = store.lag_bytes;
