@@ -40,7 +40,7 @@ pub(super) async fn health(State(state): State<ApiState>, headers: HeaderMap) ->
 
 /// Says whether new calls should be sent here.
 ///
-/// Not while the process drains, and not while the disk takes no timelines. A database that is away
+/// Not while the process drains, not while an address that callers are told is gone, and not while the disk takes no timelines. A database that is away
 /// is no reason: calls do not need it.
 #[utoipa::path(
     get,
@@ -54,6 +54,8 @@ pub(super) async fn health(State(state): State<ApiState>, headers: HeaderMap) ->
 pub(super) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Readiness>) {
     let why = if (state.is_draining)() {
         Some("draining")
+    } else if (state.is_stranded)() {
+        Some("an address that callers are told is not this machine's any more")
     } else if state.store.health().disk_failing {
         Some("the disk takes no timelines")
     } else {

@@ -51,6 +51,9 @@ pub(crate) struct StreamCall {
     pub(crate) to: String,
 }
 
+/// Is told why a stream is over.
+pub(crate) type Closed = Arc<dyn Fn(&'static str) + Send + Sync>;
+
 /// Seats a call.
 pub(crate) type Seating = Arc<dyn Fn(StreamCall) -> Result<CarrierEnd, StreamFault> + Send + Sync>;
 
@@ -61,6 +64,7 @@ pub struct MediaStreams {
     url: String,
     seat: Seating,
     strangers: Arc<Semaphore>,
+    closed: Closed,
 }
 
 impl std::fmt::Debug for MediaStreams {
@@ -71,12 +75,13 @@ impl std::fmt::Debug for MediaStreams {
 
 impl MediaStreams {
     /// Takes streams of those who show the token. `link_base` is how others reach us.
-    pub(crate) fn new(token: Token, link_base: &str, seat: Seating) -> Self {
+    /// Each stream that is over is told to `closed`, by one of [`STREAM_ENDS`].
+    pub(crate) fn new(token: Token, link_base: &str, seat: Seating, closed: Closed) -> Self {
         let url = match link_base.strip_prefix("https://") {
             Some(rest) => format!("wss://{rest}"),
             None => format!("ws://{}", link_base.trim_start_matches("http://")),
         };
-        Self { token, url, seat, strangers: Arc::new(Semaphore::new(STRANGERS_MAX)) }
+        Self { token, url, seat, strangers: Arc::new(Semaphore::new(STRANGERS_MAX)), closed }
     }
 
     fn admits(&self, shown: &str) -> bool {
@@ -120,6 +125,10 @@ pub(crate) enum StreamFault {
     #[error("too many keys and marks at once")]
     Flood,
 }
+
+/// Why streams are over: the carrier's end or ours, a connection that broke, or a fault in what the
+/// carrier sent, before a call began or in it.
+pub(crate) const STREAM_ENDS: &[&str] = &["carrier", "ours", "lost", "refused", "fault"];
 
 impl StreamFault {
     /// RFC 6455 §7.4.1.
@@ -223,8 +232,14 @@ pub(super) async fn join(
             Err(_) => Err(StreamFault::NoStart),
         };
         match seated {
-            Ok((end, sid)) => carry(socket, end, &sid).await,
-            Err(fault) => close(&mut socket, Some(fault)).await,
+            Ok((end, sid)) => {
+                let why = carry(socket, end, &sid).await;
+                (streams.closed)(why);
+            }
+            Err(fault) => {
+                (streams.closed)("refused");
+                close(&mut socket, Some(fault)).await;
+            }
         }
     }))
 }
@@ -263,9 +278,10 @@ fn seat(
     Ok((end, start.stream_sid))
 }
 
-/// Carries a call until either side ends it.
-async fn carry(mut socket: WebSocket, mut end: CarrierEnd, sid: &str) {
+/// Carries a call until either side ends it; gives why it is over.
+async fn carry(mut socket: WebSocket, mut end: CarrierEnd, sid: &str) -> &'static str {
     let over = end.over.clone();
+    let mut why = "ours";
     loop {
         tokio::select! {
             () = over.cancelled() => break,
@@ -277,19 +293,20 @@ async fn carry(mut socket: WebSocket, mut end: CarrierEnd, sid: &str) {
                         Err(fault) => {
                             tell_end(&end, EndCause::Lost);
                             close(&mut socket, Some(fault)).await;
-                            return;
+                            return "fault";
                         }
                     },
                     Some(Err(_)) | None => EndCause::Lost,
                 };
                 tell_end(&end, cause);
+                why = if cause == EndCause::Bye { "carrier" } else { "lost" };
                 break;
             }
             word = end.leaving.recv() => {
                 let Some(word) = word else { break };
                 if !write(&mut socket, &end, word, sid).await {
                     tell_end(&end, EndCause::Lost);
-                    return;
+                    return "lost";
                 }
             }
         }
@@ -298,13 +315,14 @@ async fn carry(mut socket: WebSocket, mut end: CarrierEnd, sid: &str) {
     // The last of what was said is still to leave.
     while let Ok(word) = end.leaving.try_recv() {
         if !write(&mut socket, &end, word, sid).await {
-            return;
+            return why;
         }
     }
     if is_ours {
         drop(tokio::time::timeout(PLAYED_WITHIN, played(&mut socket, sid)).await);
     }
     close(&mut socket, None).await;
+    why
 }
 
 /// Waits until the carrier has played everything: a close cuts what it holds.

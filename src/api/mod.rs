@@ -35,7 +35,7 @@ use crate::timeline::CallId;
 use fault::ApiFault;
 
 pub use media_stream::MediaStreams;
-pub(crate) use media_stream::{StreamCall, StreamFault};
+pub(crate) use media_stream::{STREAM_ENDS, StreamCall, StreamFault};
 pub use openapi::openapi;
 pub use wire::{
     AgentPosition, CallDetail, CallLinks, CallSummary, CallsPage, ErrorBody, ErrorDetail, Health,
@@ -71,6 +71,8 @@ pub struct ApiState {
     pub now_unix_ms: Arc<dyn Fn() -> u64 + Send + Sync>,
     /// Whether no new calls are taken, since the process is about to end.
     pub is_draining: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Whether no new calls are taken, since an address that callers are told is gone.
+    pub is_stranded: Arc<dyn Fn() -> bool + Send + Sync>,
     /// The figures, as Prometheus reads them.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Carriers' media streams, where they are taken.

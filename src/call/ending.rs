@@ -57,6 +57,14 @@ impl Default for Ending {
     }
 }
 
+impl Ending {
+    /// The call has failed, if nothing else has ended it.
+    pub(super) fn fail(&mut self, cause: &str) {
+        self.failed = !self.handed_over;
+        self.cause.get_or_insert_with(|| cause.to_owned());
+    }
+}
+
 impl Call {
     pub(super) fn caller_left(&mut self, now: MediaTime, cause: EndCause) -> Result<(), CallError> {
         self.ending.failed |= matches!(cause, EndCause::NoAck | EndCause::Lost);
@@ -184,7 +192,7 @@ impl Call {
         }
         if let Some(began) = self.recording.take() {
             let length_ms = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX);
-            self.note(now, What::RecordingEnded { length_ms, complete: true });
+            self.note(now, What::RecordingEnded { length_ms, complete: !self.stalled });
         }
         let reached = self.ending.outcome.unwrap_or_else(|| self.outcome());
         let outcome = if self.ending.failed { Outcome::Failed } else { reached };

@@ -108,6 +108,10 @@ impl Call {
         if self.phase == Phase::HandedOver {
             self.phase = Phase::Talking;
             self.quiet_since = now;
+            if self.is_rescue {
+                self.give_up(now);
+                return Ok(());
+            }
             let told = match back {
                 Back::NobodyCame => Talk::NobodyCame,
                 Back::AgentLeft | Back::TalkLimit => Talk::AgentLeft,

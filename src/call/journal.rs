@@ -8,7 +8,7 @@ use super::Output;
 use crate::timeline::{ENTRY_VERSION, Entry, Line, Transcript, What};
 
 /// Writes the timeline of one call.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Journal {
     transcript: Transcript,
 }

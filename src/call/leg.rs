@@ -92,6 +92,20 @@ impl Leg {
         }
     }
 
+    /// Makes the leg that goes on for one that was lost to a panic: with its codec and its counts.
+    pub(super) fn after(lost: &Self, now: MediaTime) -> Self {
+        let mut leg = Self::new(lost.role, now);
+        leg.send_with(lost.encoder.codec());
+        leg.key_source = lost.key_source;
+        leg.held = lost.held;
+        leg.footing.held(now, lost.held);
+        leg.sending = lost.sending;
+        leg.garbage = lost.garbage;
+        leg.network = lost.network;
+        (leg.received, leg.sent) = (lost.received, lost.sent);
+        leg
+    }
+
     /// Changes what is sent, and makes ready for what will most likely come; what comes is told by
     /// each packet.
     pub(super) fn send_with(&mut self, codec: Codec) {

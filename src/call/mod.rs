@@ -16,7 +16,7 @@
 //! Inside: `hearing` (the caller's words), `voice` (what is said on a leg), `leg` (ears and mouth
 //! of one far end), `far_ends` (what those do), `listening` and `dialog` (between the caller and
 //! the conversation), `handover` (what the escalation wants done), `footing` (sound that flows one
-//! way only, a hold without end), `tick`, `ending`.
+//! way only, a hold without end), `tick`, `ending`, `rescue` (what goes on after a panic).
 //! Deliberately absent: sockets, threads, clocks, engines.
 
 mod border;
@@ -29,6 +29,7 @@ mod hearing;
 mod journal;
 mod leg;
 mod listening;
+mod rescue;
 mod tick;
 mod voice;
 
@@ -44,6 +45,7 @@ pub use border::{
     MediaPacket, Network, Output, RecordedTick,
 };
 pub use ending::{STILL_THERE, STOPPING};
+pub use rescue::RESCUED;
 use hearing::Hearing;
 use journal::Journal;
 use leg::Leg;
@@ -168,6 +170,11 @@ pub struct Call {
     quiet_since: MediaTime,
     bridged: bool,
     recording: Option<MediaTime>,
+    /// The last tick, and whether one came so late that sound is missing.
+    ticked: Option<MediaTime>,
+    stalled: bool,
+    /// Whether it goes on in the place of a call that panicked.
+    is_rescue: bool,
     tools_pending: u32,
     next_job: u32,
     next_own_line: u32,
@@ -208,6 +215,9 @@ impl Call {
             quiet_since: MediaTime::ZERO,
             bridged: false,
             recording: None,
+            ticked: None,
+            stalled: false,
+            is_rescue: false,
             tools_pending: 0,
             next_job: 1,
             next_own_line: OWN_LINES_FROM,

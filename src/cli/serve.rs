@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Fault, say};
 use crate::settings::Settings;
-use crate::shell::{Log, Reloaded, Service, Supervisor};
+use crate::shell::{Log, Reloaded, Service, Supervisor, keep_watchdog, watchdog_period};
 
 /// Answers the phone until SIGTERM or SIGINT; a second one hurries. SIGHUP takes the settings anew.
 pub(super) fn serve(config: Option<&Path>) -> Result<(), Fault> {
@@ -20,6 +20,10 @@ pub(super) fn serve(config: Option<&Path>) -> Result<(), Fault> {
         let mut service = Service::start(settings).await?;
         announce(&service);
         manager.tell("READY=1");
+        let [usec, pid] = ["WATCHDOG_USEC", "WATCHDOG_PID"].map(|name| std::env::var(name).ok());
+        if let Some(period) = watchdog_period(usec.as_deref(), pid.as_deref()) {
+            tokio::spawn(keep_watchdog(manager.clone(), service.pulse(), period));
+        }
         loop {
             tokio::select! {
                 () = stops.next() => break,

@@ -32,11 +32,13 @@ pub(super) fn state(
         let positions = positions.clone();
         Arc::new(move || positions.borrow().get(key).cloned().unwrap_or_default())
     };
-    let intake = scrape.intake.clone();
+    let (intake, addressed) = (scrape.intake.clone(), scrape.intake.clone());
+    let figures = scrape.figures.clone();
     let seating = scrape.intake.clone();
     let streams = settings.media_streams.token.clone().map(|token| {
         let seat = Arc::new(move |call| seating.take_stream(call));
-        api::MediaStreams::new(token, link_base, seat)
+        let closed = Arc::new(move |why| figures.streams_closed.count(why));
+        api::MediaStreams::new(token, link_base, seat, closed)
     });
     ApiState {
         store: scrape.services.store.clone(),
@@ -46,6 +48,7 @@ pub(super) fn state(
         fetched,
         now_unix_ms: Arc::new(clock::wall_unix_ms),
         is_draining: Arc::new(move || intake.is_draining()),
+        is_stranded: Arc::new(move || addressed.is_stranded()),
         metrics: Arc::new(move || scrape.page()),
         streams,
     }

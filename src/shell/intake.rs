@@ -42,6 +42,8 @@ pub(crate) struct Intake {
     live: Arc<AtomicUsize>,
     next_seat: AtomicU64,
     draining: AtomicBool,
+    /// Whether an address that callers are told is not this machine's any more.
+    stranded: AtomicBool,
 }
 
 impl Intake {
@@ -60,6 +62,7 @@ impl Intake {
             live,
             next_seat: AtomicU64::new(0),
             draining: AtomicBool::new(false),
+            stranded: AtomicBool::new(false),
         }
     }
 
@@ -83,9 +86,28 @@ impl Intake {
     /// Refuses every new call from now on.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
-        self.services
-            .endpoint
-            .set_admission(Admission::Refuse { code: 503, retry_after_s: RETRY_AFTER_S });
+        self.tell_admission();
+    }
+
+    /// Whether an address that callers are told is not this machine's any more.
+    pub(crate) fn is_stranded(&self) -> bool {
+        self.stranded.load(Ordering::Acquire)
+    }
+
+    /// Refuses every new call while an address that callers are told is not this machine's.
+    pub(crate) fn set_stranded(&self, stranded: bool) {
+        self.stranded.store(stranded, Ordering::Release);
+        self.tell_admission();
+    }
+
+    fn tell_admission(&self) {
+        let refuse = Admission::Refuse { code: 503, retry_after_s: RETRY_AFTER_S };
+        let admission = if self.is_open() { Admission::Open } else { refuse };
+        self.services.endpoint.set_admission(admission);
+    }
+
+    fn is_open(&self) -> bool {
+        !self.is_draining() && !self.is_stranded()
     }
 
     /// Takes an INVITE: seats the call or refuses it.
@@ -160,7 +182,7 @@ impl Intake {
     /// Counts a call in, where there is room.
     fn admit(&self, reception: &Reception) -> bool {
         let room = |live: usize| (live < reception.calls_max).then_some(live + 1);
-        !self.draining.load(Ordering::Acquire)
+        self.is_open()
             && self.live.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).is_ok()
     }
 

@@ -89,6 +89,7 @@ impl MediaWorker {
             if now >= due {
                 self.services.figures.tick_lateness.observe(now - due);
                 self.step_phase(phase);
+                self.beat();
                 phase = (phase + 1) % PHASES;
                 due += PHASE;
                 // Where a whole tick is lost it is skipped: callers hear a gap, not a burst.
@@ -165,6 +166,12 @@ impl MediaWorker {
             }
             self.live.fetch_sub(1, Ordering::AcqRel);
             self.count_seats();
+        }
+    }
+
+    fn beat(&self) {
+        if let Some(beats) = self.services.figures.beats.get(self.index) {
+            beats.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -3,6 +3,7 @@
 //! No decision about a call lives here; this room moves inputs and outputs between the pure rooms
 //! and the world.
 
+mod addresses;
 mod choice;
 mod desk;
 mod engines;
@@ -21,6 +22,7 @@ mod sweep;
 mod telemetry;
 mod tools;
 mod trunks;
+mod watchdog;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -42,7 +44,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{CallSettings, STILL_THERE, STOPPING, Tones};
+use crate::call::{CallSettings, RESCUED, STILL_THERE, STOPPING, Tones};
 use crate::clock;
 use crate::conversation::{Flow, FlowFault};
 use crate::desk::{AgentProfile, Desk, DeskSettings, QueueRules};
@@ -52,6 +54,7 @@ use crate::settings::{ModelSettings, RouteSettings, Settings};
 use crate::store::{Store, StoreFault, StoreOptions};
 use crate::timeline::CallId;
 use crate::turn::{Pauses, TurnSettings};
+use addresses::Addresses;
 use desk::DeskTask;
 use engines::Engines;
 pub(crate) use engines::{open_ears, open_voice, silero};
@@ -65,6 +68,7 @@ pub use telemetry::{ExportError, FilterError, Log};
 use telemetry::{Figures, Scrape};
 use tools::Tools;
 pub use trunks::SecretUnreadable;
+pub use watchdog::{Pulse, keep_watchdog, watchdog_period};
 
 /// How long the last calls have to say goodbye once the drain time is over.
 const GOODBYE: Duration = Duration::from_secs(12);
@@ -264,7 +268,7 @@ impl Service {
             &settings.models,
             &settings.remote,
             routes.values(),
-            &[STILL_THERE, STOPPING, ANNOUNCEMENT],
+            &[STILL_THERE, STOPPING, RESCUED, ANNOUNCEMENT],
             &mut threads,
         )?;
         let store = Store::open(store_options(&settings)).await?;
@@ -314,6 +318,8 @@ impl Service {
         let (keep, figures) = (sweep::retention(&settings), services.figures.clone());
         tokio::spawn(sweep::hourly(store, keep, figures, stop.clone()));
         tokio::spawn(take_calls(intake.clone(), calls));
+        let watched = Addresses::new(told_addresses(&services), Box::new(addresses::is_ours));
+        tokio::spawn(addresses::watch(watched, intake.clone(), stop.clone()));
         Ok(Self {
             services,
             intake,
@@ -326,6 +332,12 @@ impl Service {
             metrics,
             settings,
         })
+    }
+
+    /// Whether the media workers work, for whoever watches us.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        Pulse::new(self.services.clone())
     }
 
     /// UDP address that calls come in on.
@@ -583,6 +595,14 @@ fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSetti
         srtp: sip.srtp,
         keys_may_travel: sip.srtp_without_tls,
     })
+}
+
+/// The addresses that are listened on, and those that callers are told.
+fn told_addresses(services: &Services) -> Vec<IpAddr> {
+    let (endpoint, media) = (&services.endpoint, &services.media);
+    let listening = [endpoint.local_udp(), endpoint.local_tcp(), endpoint.local_tls()];
+    let listening = listening.into_iter().flatten().map(|address| address.ip());
+    listening.chain([media.bind, media.advertised]).collect()
 }
 
 fn identity(endpoint: &Endpoint) -> String {

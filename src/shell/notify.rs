@@ -20,7 +20,7 @@ impl Supervisor {
         Self(address)
     }
 
-    /// Says "READY=1", "RELOADING=1" or "STOPPING=1"; whether anybody was told.
+    /// Says "READY=1", "RELOADING=1", "STOPPING=1" or "WATCHDOG=1"; whether anybody was told.
     pub fn tell(&self, word: &str) -> bool {
         let Some(address) = &self.0 else { return false };
         let sent = UnixDatagram::unbound()

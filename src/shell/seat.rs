@@ -116,14 +116,19 @@ impl Seat {
     }
 
     /// Gives back what the call held.
-    pub(super) fn leave(self, services: &Services) {
-        for (_, session) in &self.sessions {
-            services.ears.cancel(*session);
+    pub(super) fn leave(mut self, services: &Services) {
+        self.drop_work(services);
+        services.desk(ToDesk::CallOver { call: self.name.clone() });
+    }
+
+    /// Calls off all that engines do for the call.
+    fn drop_work(&mut self, services: &Services) {
+        for (_, session) in self.sessions.drain(..) {
+            services.ears.cancel(session);
         }
-        for (_, order) in &self.orders {
+        for (_, order) in self.orders.drain(..) {
             order.cancel();
         }
-        services.desk(ToDesk::CallOver { call: self.name.clone() });
     }
 
     /// 20 ms have passed.
@@ -195,14 +200,17 @@ impl Seat {
         }
         let now = self.now();
         self.keep_input(now, &input);
-        let step = AssertUnwindSafe(|| self.call.handle_input(now, input));
+        let step = AssertUnwindSafe(|| {
+            trip(&input);
+            self.call.handle_input(now, input)
+        });
         match catch_unwind(step) {
             Ok(Ok(())) => self.drain(services, judge),
             Ok(Err(error)) => {
                 tracing::error!(call = %self.name, %error, "a room's contract was broken");
                 self.drain(services, judge);
             }
-            Err(_) => self.panicked(services, now),
+            Err(_) => self.panicked(services, judge, now),
         }
     }
 
@@ -226,9 +234,12 @@ impl Seat {
             // The buffer is the event's until it has been taken.
             let input = Input::Leg(role, event);
             self.keep_input(now, &input);
-            let taken = catch_unwind(AssertUnwindSafe(|| self.call.handle_input(now, input)));
-            if taken.is_err() {
-                self.panicked(services, now);
+            let step = AssertUnwindSafe(|| {
+                trip(&input);
+                self.call.handle_input(now, input)
+            });
+            if catch_unwind(step).is_err() {
+                self.panicked(services, judge, now);
                 return;
             }
             self.drain(services, judge);
@@ -257,7 +268,7 @@ impl Seat {
                         self.keep_input(now, &answer);
                         let step = AssertUnwindSafe(|| self.call.handle_input(now, answer));
                         if catch_unwind(step).is_err() {
-                            self.panicked(services, now);
+                            self.panicked(services, judge, now);
                             return;
                         }
                     }
@@ -415,18 +426,41 @@ impl Seat {
         }
     }
 
-    /// The call cannot go on: the caller hears an apology from the prompts made at start, then we
-    /// hang up. The other calls of the worker are not touched.
-    fn panicked(&mut self, services: &Services, now: MediaTime) {
-        tracing::error!(call = %self.name, "panicked; the call is ended");
-        let outcome = Outcome::Failed;
-        for what in [What::Panicked, What::Ended { outcome, cause: "panic".to_owned() }] {
-            let entry = Entry { v: ENTRY_VERSION, at_ms: now.as_millis(), what };
-            services.append(&self.name, &entry);
-        }
+    /// The call cannot go on: another takes its place, which apologizes and asks for a human. The
+    /// other calls of the worker are not touched.
+    fn panicked(&mut self, services: &Services, judge: &mut dyn EndOfTurn, now: MediaTime) {
+        tracing::error!(call = %self.name, "panicked; what goes on is an apology");
+        self.note(services, now, What::Panicked);
         if let Some(mut line) = self.agent.take() {
             line.leg.command(&LegCommand::Hangup);
         }
+        services.desk(ToDesk::CallOver { call: self.name.clone() });
+        self.drop_work(services);
+        // It could not be replayed beyond the panic.
+        self.inputs = None;
+        let rescue = catch_unwind(AssertUnwindSafe(|| self.call.rescued(now)));
+        if let Ok(Some(call)) = rescue {
+            self.call = call;
+            self.drain(services, judge);
+        } else {
+            self.end_panicked(services, now);
+        }
+    }
+
+    fn note(&self, services: &Services, now: MediaTime, what: What) {
+        let entry = Entry { v: ENTRY_VERSION, at_ms: now.as_millis(), what };
+        services.append(&self.name, &entry);
+    }
+
+    /// Ends a call that no other can take the place of: the caller hears an apology from the
+    /// prompts made at start, then we hang up.
+    fn end_panicked(&mut self, services: &Services, now: MediaTime) {
+        if let Some(recorder) = self.recorder.take() {
+            let what = What::RecordingEnded { length_ms: recorder.length_ms(), complete: true };
+            recorder.finish_with(Entry { v: ENTRY_VERSION, at_ms: now.as_millis(), what });
+        }
+        let outcome = Outcome::Failed;
+        self.note(services, now, What::Ended { outcome, cause: "panic".to_owned() });
         let rate = SampleRate::NARROW;
         let request = SpeechRequest { text: STOPPING.into(), rate, stretch: 1.0 };
         let codec = self.caller.as_ref().and_then(|line| line.leg.codec());
@@ -526,3 +560,17 @@ impl Seat {
         MediaTime::ZERO + clock::monotonic().saturating_sub(self.began)
     }
 }
+
+/// Panics at a key of the caller that the environment names: what a panic costs can be tried from
+/// outside. In no release build.
+#[cfg(debug_assertions)]
+fn trip(input: &Input<'_>) {
+    static KEY: std::sync::LazyLock<Option<String>> =
+        std::sync::LazyLock::new(|| std::env::var("TRIAL_PANIC_KEY").ok());
+    if let (Input::Leg(_, LegEvent::Digit { digit, .. }), Some(key)) = (input, &*KEY) {
+        assert!(!key.contains(*digit), "a panic on trial");
+    }
+}
+
+#[cfg(not(debug_assertions))]
+const fn trip(_: &Input<'_>) {}

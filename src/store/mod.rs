@@ -62,7 +62,10 @@ pub struct StoreOptions {
 #[non_exhaustive]
 pub enum StoreFault {
     /// The folder cannot be used.
-    #[error("store folder {folder} cannot be used")]
+    #[error(
+        "store folder {folder} cannot be used: {source}; make it one that can be written, or set \
+         store.folder to another"
+    )]
     Disk {
         /// Which folder.
         folder: PathBuf,

@@ -313,6 +313,11 @@ pub enum What {
         /// What it said.
         why: String,
     },
+    /// The service itself stood still: nothing of the call was heard or played.
+    Stalled {
+        /// For how long, ms.
+        for_ms: u64,
+    },
     /// A panic was caught at the call's step.
     Panicked,
     /// The call is over; always the last entry.

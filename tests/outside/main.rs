@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod agent_phone;
+mod breakdowns;
 mod calls;
 mod codecs;
 mod corpora;
@@ -21,4 +22,5 @@ mod refusals;
 mod ringer;
 mod signals;
 mod start;
+mod storage;
 mod support;

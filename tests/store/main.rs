@@ -7,3 +7,4 @@ mod projection;
 mod restart;
 mod retention;
 mod support;
+mod versions;

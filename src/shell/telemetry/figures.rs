@@ -3,10 +3,11 @@
 //! Labels have values known beforehand or from the settings; nothing of a caller is among them.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::exposition::{Counter, Histogram, Page, Tallies};
+use crate::api::STREAM_ENDS;
 use crate::timeline::{
     CallId, Debtor, Entry, LegKind, LegRole, Outcome, RepairCause, ToolVerdict, Trigger, What,
 };
@@ -56,6 +57,10 @@ pub(crate) struct Figures {
     pub(crate) ticks_skipped: Counter,
     /// Seats taken, by worker.
     pub(crate) seats: Box<[AtomicUsize]>,
+    /// Phases stepped, by worker: whether it lives.
+    pub(crate) beats: Box<[AtomicU64]>,
+    /// Carriers' media streams that are over, by why.
+    pub(crate) streams_closed: Tallies,
     /// Spans that were sent.
     pub(crate) spans_sent: Counter,
     /// Spans that were given up: the queue was full, or nobody took them.
@@ -104,6 +109,8 @@ impl Figures {
             tick_lateness: Histogram::new(LATENESS_S),
             ticks_skipped: Counter::default(),
             seats: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+            beats: (0..workers).map(|_| AtomicU64::new(0)).collect(),
+            streams_closed: Tallies::new("why", STREAM_ENDS),
             spans_sent: Counter::default(),
             spans_dropped: Counter::default(),
             reloads: Tallies::new("result", &["taken", "refused"]),
@@ -125,7 +132,7 @@ impl Figures {
         page.counter("cordboard_calls_answered_total", "Calls that were answered.", &self.answered);
         page.tallies("cordboard_calls_total", "Calls that are over, by outcome.", &self.ended);
         page.counter("cordboard_keys_total", "Keys pressed.", &self.keys);
-        let help = "Calls that a panic ended.";
+        let help = "Panics in calls; each costs its call alone.";
         page.counter("cordboard_call_panics_total", help, &self.panics);
         let help = "Recordings that have gaps.";
         page.counter("cordboard_recordings_incomplete_total", help, &self.recordings_incomplete);
@@ -205,6 +212,8 @@ impl Figures {
         page.histogram("cordboard_media_tick_lateness_seconds", help, &self.tick_lateness);
         let help = "Phases of a tick that media workers skipped.";
         page.counter("cordboard_media_ticks_skipped_total", help, &self.ticks_skipped);
+        let help = "Carriers' media streams that are over, by why.";
+        page.tallies("cordboard_media_streams_closed_total", help, &self.streams_closed);
         let name = "cordboard_media_seats";
         page.family(name, "gauge", "Calls at each media worker.");
         for (worker, seats) in self.seats.iter().enumerate() {

@@ -54,6 +54,9 @@ impl Scrape {
         page.gauge("cordboard_calls_max", "Calls that may be at a time.", most);
         let draining = u8::from(self.intake.is_draining());
         page.gauge("cordboard_draining", "1 where no new calls are taken.", draining);
+        let stranded = u8::from(self.intake.is_stranded());
+        let help = "1 where an address that callers are told is not this machine's any more.";
+        page.gauge("cordboard_address_lost", help, stranded);
         let version = reception.version;
         page.gauge("cordboard_settings_version", "How often settings were taken.", version);
     }

@@ -2,6 +2,7 @@
 
 mod api;
 mod baresip;
+mod caller;
 mod service;
 mod sipp;
 mod sound;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 pub(crate) use api::Api;
 pub(crate) use baresip::{Baresip, has_srtp};
+pub(crate) use caller::{Caller, Packet};
 pub(crate) use service::{Companion, Serving, failed_start, free_udp_port, run, settings};
 pub(crate) use sipp::{Sipp, has};
 pub(crate) use sound::{find, loudest_second, spoken};
@@ -30,6 +32,13 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
     };
     let found = tokio::time::timeout(PATIENCE, wait).await;
     found.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
+}
+
+/// Tells a line of the table of faults: which, by which test, what the caller heard, and how long
+/// it was silent at most, ms.
+pub(crate) fn told(fault: &str, heard: &str, silent_ms: u128) {
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    eprintln!("{fault} | {test} | {heard} | {silent_ms}");
 }
 
 /// Lets a stretch of a call pass.
