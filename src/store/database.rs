@@ -18,6 +18,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// What SQLite says of a file that is damaged, or is none of its own.
 const DAMAGED_CODES: [i32; 2] = [11, 26];
+/// What SQLite says where another connection writes.
+const LOCKED_CODES: [i32; 2] = [5, 6];
+/// How long connections that are in use may take to be given back.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// What became of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +75,9 @@ impl Database {
 
     /// Closes every connection, sets a damaged file aside (one, the last), and opens anew.
     pub(super) async fn renew(&self, loss: Loss) {
-        self.pool().close().await;
+        if tokio::time::timeout(CLOSED_WITHIN, self.pool().close()).await.is_err() {
+            tracing::warn!("connections to the database are not given back");
+        }
         if loss == Loss::Damaged {
             match set_aside(&self.0.path) {
                 Ok(aside) => tracing::error!(
@@ -94,10 +100,19 @@ impl Database {
 
 /// Whether SQLite says that the file is damaged, or is none of its own.
 pub(super) fn is_damage(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    code(error).is_some_and(|code| DAMAGED_CODES.contains(&code))
+}
+
+/// Whether somebody else writes, or all connections are taken: it passes by itself.
+pub(super) fn is_lock(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::PoolTimedOut)
+        || code(error).is_some_and(|code| LOCKED_CODES.contains(&code))
+}
+
+fn code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?.parse::<i32>().ok()?;
     // The lower byte is the code, the rest of it the details.
-    code.and_then(|code| code.parse::<i32>().ok())
-        .is_some_and(|code| DAMAGED_CODES.contains(&(code & 0xff)))
+    Some(code & 0xff)
 }
 
 fn identity(path: &Path) -> Option<(u64, u64)> {

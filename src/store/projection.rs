@@ -16,7 +16,7 @@ use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::database::{Database, Loss, is_damage};
+use super::database::{Database, Loss, is_damage, is_lock};
 use super::reader::{self, Batch};
 use super::record::{Body, ForeignEntry, Record, StoredPacket};
 use super::segment::{self, Position};
@@ -99,13 +99,17 @@ impl From<MigrateError> for ProjectionFault {
 }
 
 impl ProjectionFault {
-    /// What became of the file, where that is what is wrong.
+    /// What became of the file or of the connections to it, where these are made anew.
     fn loss(&self) -> Option<Loss> {
         match self {
-            Self::Gone => Some(Loss::Gone),
+            // Somebody may move it away, as told.
+            Self::Gone | Self::Foreign(_) | Self::Migration(_) => Some(Loss::Gone),
             Self::Damaged => Some(Loss::Damaged),
             Self::Database(error) if is_damage(error) => Some(Loss::Damaged),
-            _ => None,
+            Self::Database(error) if is_lock(error) => None,
+            // After a full disk a connection may stand in a transaction that never ends.
+            Self::Database(_) => Some(Loss::Gone),
+            Self::Spool(_) | Self::Stopped(_) => None,
         }
     }
 }

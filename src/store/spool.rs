@@ -181,6 +181,13 @@ impl Spool {
         Ok(true)
     }
 
+    /// Writes and deletes a small file in the folder.
+    pub(super) fn trial(&self) -> io::Result<()> {
+        let path = self.folder.join("trial");
+        let written = fs::write(&path, [0; 4_096]);
+        written.and(fs::remove_file(&path))
+    }
+
     /// Where the file ends.
     pub(super) const fn end(&self) -> Position {
         self.end

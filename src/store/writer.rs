@@ -33,6 +33,8 @@ pub(super) const ENTRY_QUEUE_MAX: usize = 250_000;
 const SYNC_PERIOD: Duration = Duration::from_millis(200);
 /// Every which sync the headers of the recordings are refreshed: each second.
 const REFRESH_TICKS: u64 = 5;
+/// Every which sync the disk is tried where nothing is to be written: each 5 s.
+const TRIAL_TICKS: u64 = 25;
 /// Recordings, and records of inputs, that are brought to the disk itself at one tick.
 const SYNCED_TOGETHER: usize = 64;
 /// Messages that are taken before they are written.
@@ -139,6 +141,9 @@ impl Writer {
                     if ticks.is_multiple_of(REFRESH_TICKS) {
                         self.refresh();
                     }
+                    if ticks.is_multiple_of(TRIAL_TICKS) {
+                        self.try_disk();
+                    }
                 }
             }
         }
@@ -188,7 +193,10 @@ impl Writer {
             }
             Message::RecordingEnded { call, frames, complete, entry } => {
                 let entries = entry.map(|entry| *entry).into_iter().collect();
-                let Some(recording) = self.recordings.remove(&call) else { return };
+                let recording = self.recordings.remove(&call);
+                // Without one, nothing was begun: the end says that nothing is there.
+                let none = || Recording::new(&self.recordings_folder, &call);
+                let recording = recording.unwrap_or_else(none);
                 let ended = EndedRecording { call, recording, frames, complete, entries };
                 self.ended_recordings.push_back(ended);
             }
@@ -292,8 +300,10 @@ impl Writer {
     }
 
     fn write(&mut self) {
-        let outcome = self.spool.write();
-        self.note_disk(outcome);
+        if self.spool.unwritten_bytes() > 0 {
+            let outcome = self.spool.write();
+            self.note_disk(outcome);
+        }
         self.gauges.unwritten_bytes.store(self.spool.unwritten_bytes(), Relaxed);
         self.written.send_if_modified(|written| {
             let end = self.spool.end();
@@ -323,6 +333,15 @@ impl Writer {
         }
         if self.gauges.media_failing.load(Relaxed) {
             self.try_media();
+        }
+    }
+
+    /// Sees whether the spool could be written, though there may be nothing to write: a full disk
+    /// is to be known before the next call.
+    fn try_disk(&mut self) {
+        if self.spool.unwritten_bytes() == 0 {
+            let outcome = self.spool.trial();
+            self.note_disk(outcome);
         }
     }
 

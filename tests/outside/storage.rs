@@ -49,7 +49,7 @@ async fn reconciled(service: &Serving) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_locked_replaced_by_garbage_and_deleted_costs_no_call_and_no_entry() {
-    let service = Serving::start("");
+    let service = Serving::start("[turn]\nno_input_ms = 2000");
     let database = service.folder().path().join("data/cordboard.sqlite");
     let began = clock::monotonic();
     let mut through = greeted(&service, "through").await;
@@ -135,7 +135,7 @@ impl Drop for Small {
 async fn on_a_full_disk_calls_go_on_and_the_recording_is_said_to_be_incomplete() {
     let folder = Arc::new(TempDir::new().unwrap());
     let Some(disk) = Small::mount(folder.path()) else { return };
-    let mut service = Serving::start_in(folder.clone(), "[store]\nrecording = true");
+    let mut service = Serving::start_in(folder.clone(), "[store]\nrecording = true\n[turn]\nno_input_ms = 2000");
     let began = clock::monotonic();
     let mut caller = Caller::ring(&service, "parcel", "recorded").await;
     let id = service.api.call_of("recorded").await["id"].as_str().unwrap().to_owned();
@@ -159,7 +159,8 @@ async fn on_a_full_disk_calls_go_on_and_the_recording_is_said_to_be_incomplete()
     caller.hang_up().await;
     told("disk full", "the talk as ever", caller.gaps_ms(began).1);
     let first = story(&service, "recorded").await;
-    let ended = first.iter().find(|it| it["what"] == "recording_ended").unwrap();
+    let ended = first.iter().find(|it| it["what"] == "recording_ended");
+    let ended = ended.unwrap_or_else(|| panic!("{:?}", whats(&first)));
     assert_eq!(ended["complete"], false, "{ended}");
     let meanwhile = story(&service, "meanwhile").await;
     assert_eq!((whats(&meanwhile)[0], *whats(&meanwhile).last().unwrap()), ("rang", "ended"));
