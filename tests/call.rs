@@ -3,6 +3,10 @@
 
 #[path = "call/breakdowns.rs"]
 mod breakdowns;
+#[path = "call/broken_engines.rs"]
+mod broken_engines;
+#[path = "call/clocks.rs"]
+mod clocks;
 #[path = "call/faults.rs"]
 mod faults;
 #[path = "call/footing.rs"]
@@ -13,6 +17,12 @@ mod handovers;
 mod handset;
 #[path = "call/leaving.rs"]
 mod leaving;
+#[path = "call/lossy.rs"]
+mod lossy;
+#[path = "call/lost_agents.rs"]
+mod lost_agents;
+#[path = "call/network.rs"]
+mod network;
 #[path = "call/office.rs"]
 mod office;
 #[path = "call/properties.rs"]
@@ -23,6 +33,8 @@ mod recorded;
 mod recording;
 #[path = "call/services.rs"]
 mod services;
+#[path = "call/silence.rs"]
+mod silence;
 #[path = "call/silences.rs"]
 mod silences;
 #[path = "call/talks.rs"]

@@ -196,9 +196,10 @@ impl World {
     fn play(&mut self, index: usize, output: Output) {
         let call = CallId(index.to_string());
         match output {
-            Output::Enqueue { queue, packet } => {
+            Output::Enqueue { queue, packet, again } => {
                 let packet_id = packet.packet_id.clone();
-                self.tell_desk(desk::Input::Enqueued { call, queue, packet_id, priority: 0 });
+                let priority = if again { desk::PRIORITY_AGAIN } else { 0 };
+                self.tell_desk(desk::Input::Enqueued { call, queue, packet_id, priority });
             }
             Output::Withdraw => self.tell_desk(desk::Input::Withdrawn { call }),
             Output::TellDesk(report) => self.tell_desk(desk::Input::Reported { call, report }),

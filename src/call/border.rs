@@ -337,6 +337,8 @@ pub enum Effect {
         queue: String,
         /// What the agent will be given.
         packet: Arc<ContextPacket>,
+        /// Whether the call was at the front before, and lost its agent: it goes there again.
+        again: bool,
     },
     /// Leave the queue.
     Withdraw,

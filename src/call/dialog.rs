@@ -51,6 +51,7 @@ impl Call {
             Move::Say(prompt) => self.say_prompt(&prompt),
             Move::Ask(prompt, expectation) => {
                 self.asked = true;
+                self.asking = Some(prompt.id.0);
                 self.expectation = expectation.clone();
                 self.floor.expect(expectation);
                 self.say_prompt(&prompt);
@@ -129,11 +130,29 @@ impl Call {
         job: JobId,
         why: String,
     ) -> Result<(), CallError> {
-        let legs = [Some(&mut self.caller), self.agent.as_deref_mut()];
-        let leg = legs.into_iter().flatten().find_map(|leg| leg.voice.refused(job).then_some(leg));
-        let Some(leg) = leg else { return self.unheard(now, job, why) };
-        leg.voice.tone(self.settings.tones.sorry.clone());
-        self.note(now, What::EngineFailed { role: "synthesizer".to_owned(), why });
+        let sorry = self.settings.tones.sorry.clone();
+        let fault = What::EngineFailed { role: "synthesizer".to_owned(), why: why.clone() };
+        if let Some(line) = self.caller.voice.refused(job) {
+            self.caller.voice.tone(sorry);
+            self.note(now, fault);
+            return self.unspoken_to_caller(now, line);
+        }
+        if let Some(agent) = self.agent.as_deref_mut()
+            && agent.voice.refused(job).is_some()
+        {
+            agent.voice.tone(sorry);
+            self.note(now, fault);
+            return Ok(());
+        }
+        self.unheard(now, job, why)
+    }
+
+    /// A question that no voice could ask leaves the next word to us.
+    fn unspoken_to_caller(&mut self, now: MediaTime, line: u32) -> Result<(), CallError> {
+        if line < OWN_LINES_FROM {
+            self.asked &= self.asking != Some(line);
+            self.conversation.handle_input(now, Input::Unspoken { prompt: PromptId(line) })?;
+        }
         Ok(())
     }
 

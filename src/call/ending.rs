@@ -100,8 +100,11 @@ impl Call {
             EndCause::Refused(code) => {
                 self.escalate(now, Escalating::AgentRefused { dial: self.dial, code })
             }
-            EndCause::Bye | EndCause::Cancelled | EndCause::NoAck | EndCause::Lost => {
+            EndCause::Bye | EndCause::Cancelled => {
                 self.escalate(now, Escalating::AgentLeft { dial: self.dial })
+            }
+            EndCause::NoAck | EndCause::Lost => {
+                self.escalate(now, Escalating::AgentLost { dial: self.dial })
             }
         }
     }
@@ -133,7 +136,7 @@ impl Call {
             .is_some_and(|agent| agent.sending && agent.starved(now) >= self.settings.no_media_end);
         if agent_gone {
             self.drop_agent(now, "no media");
-            self.escalate(now, Escalating::AgentLeft { dial: self.dial })?;
+            self.escalate(now, Escalating::AgentLost { dial: self.dial })?;
         }
         Ok(())
     }
@@ -194,6 +197,7 @@ impl Call {
             let length_ms = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX);
             self.note(now, What::RecordingEnded { length_ms, complete: !self.stalled });
         }
+        self.note_missed(now);
         let reached = self.ending.outcome.unwrap_or_else(|| self.outcome());
         let outcome = if self.ending.failed { Outcome::Failed } else { reached };
         let cause = self.ending.cause.take().unwrap_or_default();

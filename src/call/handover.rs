@@ -91,8 +91,8 @@ impl Call {
             }
             Wanted::HangUpAgent { dial } if dial != self.dial => {}
             Wanted::HangUpAgent { .. } => self.drop_agent(now, "hung up by us"),
-            Wanted::Enqueue { queue, packet } => {
-                self.out.push_back(Output::Effect(Effect::Enqueue { queue, packet }));
+            Wanted::Enqueue { queue, packet, again } => {
+                self.out.push_back(Output::Effect(Effect::Enqueue { queue, packet, again }));
             }
             Wanted::Withdraw => self.out.push_back(Output::Effect(Effect::Withdraw)),
             Wanted::TellDesk(report) => self.out.push_back(Output::Effect(Effect::Report(report))),

@@ -236,6 +236,11 @@ impl Leg {
         if self.held { Duration::ZERO } else { now.since(self.last_sound) }
     }
 
+    /// Drops what came and was not played: it is of long ago.
+    pub(super) fn drop_stale(&mut self) {
+        self.receiver.reset();
+    }
+
     /// Starts the count of starvation anew.
     pub(super) const fn fed(&mut self, now: MediaTime) {
         self.last_sound = now;

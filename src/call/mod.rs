@@ -16,7 +16,8 @@
 //! Inside: `hearing` (the caller's words), `voice` (what is said on a leg), `leg` (ears and mouth
 //! of one far end), `far_ends` (what those do), `listening` and `dialog` (between the caller and
 //! the conversation), `handover` (what the escalation wants done), `footing` (sound that flows one
-//! way only, a hold without end), `tick`, `ending`, `rescue` (what goes on after a panic).
+//! way only, a hold without end), `punctual` (ticks that did not come), `tick`, `ending`, `rescue`
+//! (what goes on after a panic).
 //! Deliberately absent: sockets, threads, clocks, engines.
 
 mod border;
@@ -29,6 +30,7 @@ mod hearing;
 mod journal;
 mod leg;
 mod listening;
+mod punctual;
 mod rescue;
 mod tick;
 mod voice;
@@ -164,14 +166,16 @@ pub struct Call {
     expectation: Arc<Expectation>,
     /// Whether the caller was asked something and has not answered yet.
     asked: bool,
+    /// The line that asks it.
+    asking: Option<u32>,
     /// The caller's turn whose answer has not begun to sound.
     unanswered: Option<Unanswered>,
     /// End of the last sound that the caller made, or heard from us.
     quiet_since: MediaTime,
+    punctual: punctual::Punctuality,
     bridged: bool,
     recording: Option<MediaTime>,
-    /// The last tick, and whether one came so late that sound is missing.
-    ticked: Option<MediaTime>,
+    /// Whether a tick came so late that sound is missing from the recording.
     stalled: bool,
     /// Whether it goes on in the place of a call that panicked.
     is_rescue: bool,
@@ -211,11 +215,12 @@ impl Call {
             silence: SilenceWatch::new(settings.turn.no_input),
             expectation: Arc::default(),
             asked: false,
+            asking: None,
             unanswered: None,
             quiet_since: MediaTime::ZERO,
+            punctual: punctual::Punctuality::default(),
             bridged: false,
             recording: None,
-            ticked: None,
             stalled: false,
             is_rescue: false,
             tools_pending: 0,

@@ -1,7 +1,5 @@
 //! One tick: 20 ms of every leg, in and out, and every deadline.
 
-use std::time::Duration;
-
 use cordboard_audio::dtmf::Pressed;
 use cordboard_audio::{Frame, MediaTime, SampleRate, mix};
 
@@ -9,15 +7,12 @@ use super::leg::{Heard, Leg};
 use super::{Call, CallError, LegCommand, Output, Phase, RecordedTick};
 use crate::conversation::Input;
 use crate::escalation::Input as Escalating;
-use crate::timeline::{LegRole, What};
-
-/// Ticks so far apart are a hole in the sound that is told on the timeline.
-const STALL_MIN: Duration = Duration::from_millis(500);
+use crate::timeline::LegRole;
 
 impl Call {
     /// Plays and listens for 20 ms, then looks at the deadlines.
     pub(super) fn tick(&mut self, now: MediaTime) -> Result<(), CallError> {
-        self.mind_stall(now);
+        self.mind_gap(now);
         let (caller, agent) = self.move_sound(now);
         self.keys_heard(now, caller, agent)?;
         if self.conversation_deadline.is_some_and(|deadline| now >= deadline) {
@@ -33,17 +28,6 @@ impl Call {
         self.mind_silence(now)?;
         self.mind_media(now)?;
         self.mind_footing(now)
-    }
-
-    /// Notes where we stood still (stopped, starved of CPU): nothing was heard or played meanwhile.
-    fn mind_stall(&mut self, now: MediaTime) {
-        let Some(last) = self.ticked.replace(now) else { return };
-        let stood = now.since(last);
-        if stood >= STALL_MIN {
-            self.stalled |= self.recording.is_some();
-            let for_ms = u64::try_from(stood.as_millis()).unwrap_or(u64::MAX);
-            self.note(now, What::Stalled { for_ms });
-        }
     }
 
     /// Moves 20 ms of sound; gives the keys that were in it, the caller's and the agent's.

@@ -129,11 +129,10 @@ impl Voice {
         true
     }
 
-    /// Takes the news that a line cannot be spoken; whether the job was of this voice.
-    pub(super) fn refused(&mut self, job: JobId) -> bool {
-        let Some(queued) = self.lines.iter_mut().find(|queued| queued.job == job) else {
-            return false;
-        };
+    /// Takes the news that a line cannot be spoken; gives its number, where it is of this voice.
+    pub(super) fn refused(&mut self, job: JobId) -> Option<u32> {
+        let queued = self.lines.iter_mut().find(|queued| queued.job == job)?;
+        let id = queued.line.id;
         queued.complete = true;
         let playing: usize = queued.playing.iter().map(|(_, words)| words.len()).sum();
         let waiting: usize = queued.waiting.iter().map(|speech| speech.words.len()).sum();
@@ -141,7 +140,7 @@ impl Voice {
         queued.unspoken = queued.line.text.split_whitespace().skip(spoken).map(Arc::from).collect();
         self.give_to_playout();
         self.retire();
-        true
+        Some(id)
     }
 
     /// The job of the line that has had its turn for too long, and no sound.
@@ -375,7 +374,7 @@ mod tests {
                 let speech = ScriptedSynthesizer.speak(&request).unwrap();
                 assert!(voice.spoken(JobId(7), &speech, false));
             }
-            assert!(voice.refused(JobId(7)));
+            assert_eq!(voice.refused(JobId(7)), Some(1));
             for tick in 0..200 {
                 let now = MediaTime::from_millis(20 * tick);
                 voice.pull_into(now, &mut Frame::silence(now, rate));

@@ -31,6 +31,11 @@ pub enum Input {
         /// What the caller has been played of it.
         heard: Heard,
     },
+    /// No voice could speak a prompt to its end; its `PromptEnded` follows.
+    Unspoken {
+        /// Which.
+        prompt: PromptId,
+    },
     /// A tool's invocation ended; comes exactly once for each, however late.
     ToolAnswered {
         /// Which.

@@ -78,6 +78,10 @@ pub(super) struct Question {
     pub(super) keyed: String,
     /// When the keys are taken for all.
     pub(super) keys_end: Option<MediaTime>,
+    /// What asks it.
+    pub(super) prompt: PromptId,
+    /// Whether no voice could ask it.
+    pub(super) unheard: bool,
 }
 
 /// What a question is about.
@@ -179,11 +183,17 @@ impl Conversation {
             (_, Input::Began { .. }) => {
                 return Err(ConversationError::ApiMisuse { what: "`Began` comes once" });
             }
-            (_, Input::PromptEnded { prompt, heard }) => self.voice.ended(prompt, heard),
+            (_, Input::PromptEnded { prompt, heard }) => {
+                if heard.unsaid.is_empty() && !heard.text.is_empty() {
+                    self.repairs.unspoken = 0;
+                }
+                self.voice.ended(prompt, heard);
+            }
             (_, Input::ToolAnswered { invocation, outcome }) => {
                 self.tool_answered(invocation, &outcome);
             }
             (State::Over, _) => {}
+            (_, Input::Unspoken { prompt }) => self.unspoken(prompt),
             (_, Input::Turn(event)) => self.turned(event),
             (_, Input::Keyed { digit }) => self.keyed(digit),
             (_, Input::Ranked { request, ranked }) => self.was_ranked(request, &ranked),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cordboard_models::speech::SlotKind;
 
 use super::machine::{Conversation, State, Topic};
-use super::{ConversationError, Interruptible, Move, Output};
+use super::{ConversationError, Interruptible, Move, Output, PromptId};
 use crate::timeline::{Debtor, RepairCause, Trigger, What};
 use crate::turn::Utterance;
 
@@ -19,6 +19,8 @@ const MAX_SILENT: u32 = 2;
 const TURNS: usize = 3;
 /// How often a message is asked for; who does not leave one then has none.
 const MAX_MESSAGES_ASKED: u32 = 2;
+/// Lines in a row that no voice could speak, after which a human is brought.
+const MAX_UNSPOKEN: u32 = 3;
 /// Longest message that is read back, in words; a longer one only delays the goodbye.
 const READ_BACK_WORDS: usize = 15;
 
@@ -29,6 +31,8 @@ pub(super) struct Repairs {
     failed: u32,
     /// Silences in a row.
     pub(super) silent: u32,
+    /// Lines in a row that no voice could speak.
+    pub(super) unspoken: u32,
     confidences: VecDeque<f32>,
 }
 
@@ -62,11 +66,31 @@ impl Conversation {
                 if owed_by == Debtor::Assistant && !self.voice.is_idle() {
                     return;
                 }
+                if question.unheard {
+                    // Nobody was asked anything.
+                    let question = question.clone();
+                    self.ask_again(question);
+                    return;
+                }
                 let topic = question.topic.clone();
                 self.repair(topic, RepairCause::NoInput);
             }
             // Keys end by their own deadline.
             State::Listening(_) | State::Fresh | State::Away | State::Over => {}
+        }
+    }
+
+    /// No voice could speak a prompt. A question is asked again when the silence is noticed; where
+    /// one line after the other stays unspoken, a human takes over.
+    pub(super) fn unspoken(&mut self, prompt: PromptId) {
+        self.repairs.unspoken += 1;
+        match &mut self.state {
+            State::Listening(question) => question.unheard |= question.prompt == prompt,
+            State::Ranking(_) | State::Calling(_) => {}
+            State::Fresh | State::Away | State::Over => return,
+        }
+        if self.repairs.unspoken >= MAX_UNSPOKEN {
+            self.escalate(Trigger::Rule, "no voice could be had".to_owned(), None);
         }
     }
 

@@ -165,9 +165,11 @@ impl Conversation {
     pub(super) fn ask_text(&mut self, topic: Topic, text: Arc<str>) {
         let expectation = self.expectation(&topic);
         let prompt = self.voice.prompt(Arc::clone(&text), Interruptible::Yes);
+        let id = prompt.id;
         self.outputs.push_back(Output::Move(Move::Ask(prompt, Arc::new(expectation))));
         let (keyed, keys_end) = (String::new(), None);
-        self.state = State::Listening(Question { topic, text, keyed, keys_end });
+        let question = Question { topic, text, keyed, keys_end, prompt: id, unheard: false };
+        self.state = State::Listening(question);
     }
 
     /// Asks a question again as it was.

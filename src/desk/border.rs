@@ -91,6 +91,10 @@ pub enum Order {
     LongestIdle,
 }
 
+/// The priority of a call that lost its agent: it had come to the front, and goes before all usual
+/// ones.
+pub const PRIORITY_AGAIN: u8 = 1;
+
 /// What the desk is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {

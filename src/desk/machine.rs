@@ -195,7 +195,7 @@ impl Desk {
                     self.agents[index].activity = Activity::Free { since: *free_since };
                 }
                 Activity::Talking { call: talking, .. } if talking == call => {
-                    self.release(now, index);
+                    self.release(now, index, self.limits.wrap_up);
                 }
                 Activity::Free { .. }
                 | Activity::Offered { .. }
@@ -219,7 +219,15 @@ impl Desk {
                 let index = self.agent_index(&agent);
                 let index = index.filter(|&index| self.agents[index].talks_in(&call));
                 if let Some(index) = index {
-                    self.release(now, index);
+                    self.release(now, index, self.limits.wrap_up);
+                }
+            }
+            // A phone that has just broken is not rung again at once.
+            DeskReport::Lost { agent } => {
+                let index = self.agent_index(&agent);
+                let index = index.filter(|&index| self.agents[index].talks_in(&call));
+                if let Some(index) = index {
+                    self.release(now, index, self.limits.rest);
                 }
             }
         }
@@ -255,12 +263,12 @@ impl Desk {
         }
     }
 
-    /// An agent who talks is off the call.
-    fn release(&mut self, now: MediaTime, index: usize) {
-        let next = if self.limits.wrap_up.is_zero() {
+    /// An agent who talks is off the call, and left alone for so long.
+    fn release(&mut self, now: MediaTime, index: usize, rest: Duration) {
+        let next = if rest.is_zero() {
             Activity::Free { since: now }
         } else {
-            Activity::Resting { until: now + self.limits.wrap_up }
+            Activity::Resting { until: now + rest }
         };
         let agent = &mut self.agents[index];
         let name = Arc::clone(&agent.profile.agent.name);

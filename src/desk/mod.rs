@@ -23,6 +23,7 @@
 //! | NoAnswer        | .       | Resting | .       | .       |
 //! | Accepted        | Talking | Talking | .       | Talking |
 //! | Released        | .       | .       | Resting | .       |
+//! | Lost            | .       | .       | Resting | .       |
 //! | Withdrawn       | .       | Free    | Resting | .       |
 //! | AgentPaused     | .       | .       | .       | .       |
 //! | AgentResumed    | .       | .       | .       | .       |
@@ -49,8 +50,8 @@ mod routing;
 mod tests;
 
 pub use border::{
-    AgentProfile, DeskEntry, DeskSettings, Error, GaveUp, Input, Order, Output, QueueRules,
-    SettingsError,
+    AgentProfile, DeskEntry, DeskSettings, Error, GaveUp, Input, Order, Output, PRIORITY_AGAIN,
+    QueueRules, SettingsError,
 };
 pub use machine::Desk;
 pub use positions::{AgentPosition, Positions, QueuePosition, Standing};

@@ -109,6 +109,10 @@ impl Bench {
         self.report(name, DeskReport::Released { agent: agent.into() })
     }
 
+    fn lost(&mut self, name: &str, agent: &str) -> &mut Self {
+        self.report(name, DeskReport::Lost { agent: agent.into() })
+    }
+
     /// Calls and agents of the last offers.
     fn offers(&self) -> Vec<(&str, &str)> {
         let offers = self.out.iter().filter_map(|output| match output {

@@ -97,6 +97,8 @@ pub struct Wording {
     pub comfort: Arc<str>,
     /// To the caller, when the agent is gone.
     pub agent_gone: Arc<str>,
+    /// To the caller, after that: the connection broke, and another agent is looked for.
+    pub agent_lost: Arc<str>,
     /// To the agent, when the caller is gone.
     pub caller_gone: Arc<str>,
 }
@@ -106,11 +108,17 @@ impl Default for Wording {
         Self {
             announcement: "I will connect you with a person. Please stay on the line.".into(),
             comfort: "I am still trying to reach someone for you. Please stay on the line.".into(),
-            agent_gone: "Your agent has been disconnected.".into(),
+            agent_gone: AGENT_GONE.into(),
+            agent_lost: AGENT_LOST.into(),
             caller_gone: "The caller has hung up.".into(),
         }
     }
 }
+
+/// Said to the caller when the agent is gone.
+pub const AGENT_GONE: &str = "Your agent has been disconnected.";
+/// Said to the caller after that where the connection broke.
+pub const AGENT_LOST: &str = "I will find someone else for you. Please stay on the line.";
 
 /// What an escalation is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,6 +153,11 @@ pub enum Input {
     },
     /// The agent's leg ended.
     AgentLeft {
+        /// Which dial.
+        dial: DialId,
+    },
+    /// The agent's leg broke: its signalling is lost, or nothing comes from it any more.
+    AgentLost {
         /// Which dial.
         dial: DialId,
     },
@@ -191,6 +204,8 @@ pub enum Output {
         queue: String,
         /// What the human must know.
         packet: Arc<ContextPacket>,
+        /// Whether the call had come to the front before, and lost its agent: it goes there again.
+        again: bool,
     },
     /// Take the call out of the queue, and free an agent who was offered. An effect.
     Withdraw,
@@ -274,6 +289,11 @@ pub enum DeskReport {
         /// The agent's name.
         agent: Arc<str>,
     },
+    /// The connection to the agent, who had accepted, broke.
+    Lost {
+        /// The agent's name.
+        agent: Arc<str>,
+    },
 }
 
 /// How an agent did not take a call; displayed as the timeline has it.
@@ -289,6 +309,8 @@ pub enum Refusal {
     Busy,
     /// The phone rang in vain (408, 480, 487, or our own limit).
     NoAnswer,
+    /// The connection broke while the agent heard the brief.
+    Lost,
     /// Any other status.
     Status(u16),
 }
@@ -310,7 +332,7 @@ impl Refusal {
     pub const fn reached(self) -> bool {
         match self {
             Self::Declined | Self::NoKey | Self::HungUp => true,
-            Self::Busy | Self::NoAnswer | Self::Status(_) => false,
+            Self::Busy | Self::NoAnswer | Self::Lost | Self::Status(_) => false,
         }
     }
 }
@@ -323,6 +345,7 @@ impl fmt::Display for Refusal {
             Self::HungUp => f.write_str("hung up"),
             Self::Busy => f.write_str("busy"),
             Self::NoAnswer => f.write_str("no answer"),
+            Self::Lost => f.write_str("connection lost"),
             Self::Status(code) => write!(f, "status {code}"),
         }
     }

@@ -20,6 +20,7 @@ impl Escalation {
             Input::AgentRefused { .. } | Input::AgentLeft { .. } => {
                 self.release(&joined, Back::AgentLeft)
             }
+            Input::AgentLost { .. } => self.back_to_the_front(now, joined),
             Input::CallerLeft => self.caller_left(now, joined),
             Input::PacketFetched => {
                 self.put(Output::Note(What::PacketFetched));
@@ -42,6 +43,10 @@ impl Escalation {
             Input::AgentRefused { .. } | Input::AgentLeft { .. } => {
                 self.put(Output::Unbridge);
                 self.release(&joined, Back::AgentLeft)
+            }
+            Input::AgentLost { .. } => {
+                self.put(Output::Unbridge);
+                self.back_to_the_front(now, joined)
             }
             Input::CallerLeft => {
                 self.put(Output::Unbridge);
@@ -67,7 +72,9 @@ impl Escalation {
     pub(super) fn parting(&mut self, parting: Parting, input: &Input) -> State {
         match input {
             Input::BriefEnded { .. } => self.part(parting, true),
-            Input::AgentRefused { .. } | Input::AgentLeft { .. } => self.part(parting, false),
+            Input::AgentRefused { .. } | Input::AgentLeft { .. } | Input::AgentLost { .. } => {
+                self.part(parting, false)
+            }
             Input::Triggered(_)
             | Input::Announced
             | Input::Offered { .. }
@@ -128,6 +135,17 @@ impl Escalation {
         let agent = Arc::clone(&joined.line.agent.name);
         let owed = Output::TellDesk(DeskReport::Released { agent });
         self.tell_caller_gone(now, joined.line, &joined.rules, owed)
+    }
+
+    /// The connection to the agent broke: neither of the two wanted to part. The caller, who had
+    /// come to the front of the queue, waits there for the next.
+    fn back_to_the_front(&mut self, now: MediaTime, joined: Joined) -> State {
+        self.timers.clear();
+        let Joined { line, packet, queue, rules } = joined;
+        self.tell_desk(DeskReport::Lost { agent: line.agent.name });
+        self.put(Output::TellCaller { text: Arc::clone(&rules.wording.agent_gone) });
+        self.put(Output::Announce { text: Arc::clone(&rules.wording.agent_lost) });
+        self.enqueue(now, (queue, packet, rules), true)
     }
 
     fn release(&mut self, joined: &Joined, back: Back) -> State {

@@ -32,6 +32,9 @@ impl Escalation {
             Input::AgentRefused { .. } | Input::AgentLeft { .. } => {
                 return self.refused(now, waiting, &line, Refusal::HungUp);
             }
+            Input::AgentLost { .. } => {
+                return self.refused(now, waiting, &line, Refusal::Lost);
+            }
             Input::BriefEnded { .. } => return self.brief_ended(now, waiting, line, told),
             Input::AgentKeyed { digit: '1', .. } => {
                 self.put(Output::StopBrief);
@@ -82,6 +85,9 @@ impl Escalation {
             Input::Announced => self.announced(now, &mut waiting),
             Input::AgentRefused { .. } | Input::AgentLeft { .. } => {
                 return self.refused(now, waiting, &line, Refusal::HungUp);
+            }
+            Input::AgentLost { .. } => {
+                return self.refused(now, waiting, &line, Refusal::Lost);
             }
             Input::AgentKeyed { digit: '1', .. } => {
                 return self.accept(now, &waiting, line, "key");
@@ -205,7 +211,12 @@ impl Escalation {
         self.tell_desk(DeskReport::Accepted { agent });
         self.put(Output::Tone);
         self.arm(Timer::Tone, now, TONE_CAP);
-        State::Joining(Joined { line, rules: Arc::clone(&waiting.rules) })
+        State::Joining(Joined {
+            line,
+            packet: Arc::clone(&waiting.packet),
+            queue: waiting.queue.clone(),
+            rules: Arc::clone(&waiting.rules),
+        })
     }
 
     fn decline(

@@ -76,6 +76,8 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub(super) struct Joined {
     pub(super) line: AgentLine,
+    pub(super) packet: Arc<ContextPacket>,
+    pub(super) queue: String,
     pub(super) rules: Arc<Rules>,
 }
 
@@ -216,6 +218,7 @@ impl Escalation {
             | Input::AgentAnswered { .. }
             | Input::AgentRefused { .. }
             | Input::AgentLeft { .. }
+            | Input::AgentLost { .. }
             | Input::BriefEnded { .. }
             | Input::ToneEnded
             | Input::AgentKeyed { .. }
@@ -233,6 +236,7 @@ impl Escalation {
             | Input::AgentAnswered { dial }
             | Input::AgentRefused { dial, .. }
             | Input::AgentLeft { dial }
+            | Input::AgentLost { dial }
             | Input::AgentKeyed { dial, .. } => {
                 self.state.line().is_none_or(|line| line.dial != *dial)
             }

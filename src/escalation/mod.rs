@@ -7,6 +7,8 @@
 //!              ▲ │               │ refused        │  ▲ 3              │ 2, no key      │ tone
 //!              └─┼───────────────┴────────────────┴──┴────────────────┘             Bridged
 //!                └─ nobody came ─► Idle (the assistant is back) ◄─ the agent hung up ──┘
+//!
+//!  An agent's leg that breaks, in whatever state, leads back to Queued, with the place kept.
 //! ```
 //!
 //! What each input leads to, by state: Idle, Queued, Ringing, Briefing, awaiting a Key, Joining,
@@ -23,6 +25,7 @@
 //! | AgentAnswered   | . | . | B | . | . | . | . | . | . |
 //! | AgentRefused    | . | . | Q | Q | Q | I | I | G | . |
 //! | AgentLeft       | . | . | Q | Q | Q | I | I | G | . |
+//! | AgentLost       | . | . | Q | Q | Q | Q | Q | G | . |
 //! | BriefEnded      | . | . | . | K | . | . | . | G | . |
 //! | ToneEnded       | . | . | . | . | . | T | . | . | . |
 //! | AgentKeyed 1    | . | . | . | J | J | . | . | . | . |
@@ -42,9 +45,10 @@
 //! | due Talk        | . | . | . | . | . | . | I | . | . |
 //! | due Parting     | . | . | . | . | . | . | . | G | . |
 //!
-//! **Invariants**: at most one dial at a time; at most one bridge an escalation; every `Enqueue`
-//! is closed by exactly one of `Accepted` (and its `Released`), `Withdraw`, or the desk's
-//! `NobodyCame`; after `CallerLeft` comes only what frees the agent and the desk; every state but
+//! **Invariants**: at most one dial at a time; at most one bridge an
+//! `Enqueue`; every `Enqueue`
+//! is closed by exactly one of `Accepted` (and its `Released` or `Lost`), `Withdraw`, or the
+//! desk's `NobodyCame`; after `CallerLeft` comes only what frees the agent and the desk; every state but
 //! Idle and Gone has a deadline.
 //!
 //! Deliberately absent: who is at the desk and whose turn it is (`desk`), legs and sound (`call`).
@@ -63,8 +67,8 @@ mod waiting;
 mod tests;
 
 pub use border::{
-    AgentRef, Back, DeskReport, DialId, Error, Input, Output, Refusal, Request, Rules, SpeechId,
-    Stage, Wording,
+    AGENT_GONE, AGENT_LOST, AgentRef, Back, DeskReport, DialId, Error, Input, Output, Refusal,
+    Request, Rules, SpeechId, Stage, Wording,
 };
 pub use brief::{INSTRUCTION, brief, spoken_ms};
 pub use machine::Escalation;

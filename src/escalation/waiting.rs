@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use cordboard_audio::MediaTime;
 
-use super::border::{AgentRef, Back, DeskReport, Input, Output, Refusal, Request};
+use super::border::{AgentRef, Back, DeskReport, Input, Output, Refusal, Request, Rules};
 use super::machine::{AgentLine, Escalation, Hears, State, Waiting};
 use super::timers::Timer;
 use super::{packet, uui};
-use crate::timeline::What;
+use crate::timeline::{ContextPacket, What};
 
 /// When an announcement is taken for played though nobody said so: thrice the longest of ours.
 const ANNOUNCEMENT_CAP: Duration = Duration::from_secs(15);
@@ -25,6 +25,7 @@ impl Escalation {
             | Input::AgentAnswered { .. }
             | Input::AgentRefused { .. }
             | Input::AgentLeft { .. }
+            | Input::AgentLost { .. }
             | Input::BriefEnded { .. }
             | Input::ToneEnded
             | Input::AgentKeyed { .. }
@@ -46,6 +47,7 @@ impl Escalation {
             | Input::AgentAnswered { .. }
             | Input::AgentRefused { .. }
             | Input::AgentLeft { .. }
+            | Input::AgentLost { .. }
             | Input::BriefEnded { .. }
             | Input::ToneEnded
             | Input::AgentKeyed { .. }
@@ -73,6 +75,9 @@ impl Escalation {
             }
             Input::AgentLeft { .. } => {
                 return self.refused(now, waiting, &line, Refusal::HungUp);
+            }
+            Input::AgentLost { .. } => {
+                return self.refused(now, waiting, &line, Refusal::Lost);
             }
             // A desk that fetches as soon as it rings proves no human: the note alone.
             Input::PacketFetched => self.put(Output::Note(What::PacketFetched)),
@@ -180,7 +185,18 @@ impl Escalation {
         let triggered = What::EscalationTriggered { trigger, reason, queue: queue.clone() };
         self.put(Output::Note(triggered));
         self.put(Output::Announce { text: Arc::clone(&rules.wording.announcement) });
-        self.put(Output::Enqueue { queue: queue.clone(), packet: Arc::clone(&packet) });
+        self.enqueue(now, (queue, packet, rules), false)
+    }
+
+    /// Puts the call into a queue: at its end, or where it had come to the front, there again. The
+    /// caller is being told.
+    pub(super) fn enqueue(
+        &mut self,
+        now: MediaTime,
+        (queue, packet, rules): (String, Arc<ContextPacket>, Arc<Rules>),
+        again: bool,
+    ) -> State {
+        self.put(Output::Enqueue { queue: queue.clone(), packet: Arc::clone(&packet), again });
         let enqueued = What::Enqueued { queue: queue.clone(), packet: packet.packet_id.clone() };
         self.put(Output::Note(enqueued));
         self.arm(Timer::Announcement, now, ANNOUNCEMENT_CAP);

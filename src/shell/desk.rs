@@ -11,7 +11,7 @@ use super::mailbox::ReplyTo;
 use super::services::ToDesk;
 use crate::call::Input as CallInput;
 use crate::clock;
-use crate::desk::{Desk, Input, Output, Positions, Standing};
+use crate::desk::{Desk, Input, Output, PRIORITY_AGAIN, Positions, Standing};
 use crate::store::Store;
 use crate::timeline::{CallId, ContextPacket};
 
@@ -70,10 +70,11 @@ impl DeskTask {
 
     fn take(&mut self, word: ToDesk) {
         match word {
-            ToDesk::Enqueue { call, queue, packet, reply } => {
+            ToDesk::Enqueue { call, queue, packet, again, reply } => {
                 let packet_id = packet.packet_id.clone();
                 self.calls.insert(call.clone(), Waiting { reply, packet });
-                self.tell(Input::Enqueued { call, queue, packet_id, priority: 0 });
+                let priority = if again { PRIORITY_AGAIN } else { 0 };
+                self.tell(Input::Enqueued { call, queue, packet_id, priority });
             }
             ToDesk::Withdraw { call } => {
                 self.calls.remove(&call);

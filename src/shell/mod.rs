@@ -48,7 +48,7 @@ use crate::call::{CallSettings, RESCUED, STILL_THERE, STOPPING, Tones};
 use crate::clock;
 use crate::conversation::{Flow, FlowFault};
 use crate::desk::{AgentProfile, Desk, DeskSettings, QueueRules};
-use crate::escalation::{AgentRef, Rules, Wording};
+use crate::escalation::{AGENT_GONE, AGENT_LOST, AgentRef, Rules, Wording};
 use crate::leg::MediaSettings;
 use crate::settings::{ModelSettings, RouteSettings, Settings};
 use crate::store::{Store, StoreFault, StoreOptions};
@@ -268,7 +268,7 @@ impl Service {
             &settings.models,
             &settings.remote,
             routes.values(),
-            &[STILL_THERE, STOPPING, RESCUED, ANNOUNCEMENT],
+            &[STILL_THERE, STOPPING, RESCUED, ANNOUNCEMENT, AGENT_GONE, AGENT_LOST],
             &mut threads,
         )?;
         let store = Store::open(store_options(&settings)).await?;

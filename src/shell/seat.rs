@@ -385,8 +385,8 @@ impl Seat {
             Effect::Invoke(invocation) => {
                 services.invoke(self.call.flow().clone(), call, invocation, reply);
             }
-            Effect::Enqueue { queue, packet } => {
-                services.desk(ToDesk::Enqueue { call, queue, packet, reply });
+            Effect::Enqueue { queue, packet, again } => {
+                services.desk(ToDesk::Enqueue { call, queue, packet, again, reply });
             }
             Effect::Withdraw => services.desk(ToDesk::Withdraw { call }),
             Effect::Report(report) => services.desk(ToDesk::Report { call, report }),

@@ -36,6 +36,8 @@ pub(crate) enum ToDesk {
         queue: String,
         /// What the agent will be given.
         packet: Arc<ContextPacket>,
+        /// Whether it was at the front before, and goes there again.
+        again: bool,
         /// Where the desk's answers go.
         reply: ReplyTo,
     },

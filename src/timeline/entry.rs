@@ -306,6 +306,14 @@ pub enum What {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         remote_lost: Option<u32>,
     },
+    /// Ticks of 20 ms that were not given to the call: its worker was late, or the machine slept.
+    /// Once, before the end, where there were any.
+    TicksMissed {
+        /// How many.
+        count: u64,
+        /// The longest time between two that came, ms.
+        longest_ms: u64,
+    },
     /// An engine gave up or refused; what was done instead.
     EngineFailed {
         /// "recognizer", "synthesizer", ...

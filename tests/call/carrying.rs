@@ -128,12 +128,15 @@ impl World {
                     }
                     Mouth::Dead => {}
                     Mouth::Speak { after_ms } => self.speak_later(after_ms, job, &request),
+                    Mouth::Break { after_words } => self.speak_part(job, &request, after_words),
                     Mouth::RefuseOnly { .. } => self.speak_later(120, job, &request),
                 }
             }
             Job::Rank(request) => {
                 let ranked = Input::Ranked { request: request.id, ranked: vec![] };
-                self.later(400, Due::Input(ranked));
+                if let Some(after_ms) = self.ranks_ms {
+                    self.later(after_ms, Due::Input(ranked));
+                }
             }
         }
     }
@@ -141,6 +144,14 @@ impl World {
     fn speak_later(&mut self, after_ms: u64, job: JobId, request: &SpeechRequest) {
         let speech = ScriptedSynthesizer.speak(request).expect("it speaks whatever there is");
         self.later(after_ms, Due::Input(Input::Spoken { job, speech, last: true }));
+    }
+
+    /// Speaks the first words, and then says nothing ever again.
+    fn speak_part(&mut self, job: JobId, request: &SpeechRequest, words: usize) {
+        let text: Vec<&str> = request.text.split(' ').take(words).collect();
+        let part = SpeechRequest { text: text.join(" ").into(), ..request.clone() };
+        let speech = ScriptedSynthesizer.speak(&part).expect("it speaks whatever there is");
+        self.later(120, Due::Input(Input::Spoken { job, speech, last: false }));
     }
 
     fn feed(&mut self, job: JobId) {
@@ -179,7 +190,9 @@ impl World {
                 self.invocations.push(invocation);
                 vec![]
             }
-            Effect::Enqueue { queue, packet } => self.office.enqueue(self.now, queue, packet),
+            Effect::Enqueue { queue, packet, again } => {
+                self.office.enqueue(self.now, queue, packet, again)
+            }
             Effect::Withdraw => self.office.withdraw(self.now),
             Effect::Report(report) => self.office.report(self.now, report),
         };

@@ -75,6 +75,8 @@ pub(crate) struct Handset {
     recorded: VecDeque<f32>,
     sequence: u16,
     timestamp: u32,
+    /// What its packets are known by.
+    pub(crate) ssrc: u32,
 }
 
 impl Handset {
@@ -88,6 +90,7 @@ impl Handset {
             recorded: VecDeque::new(),
             sequence: 65_500,
             timestamp: u32::MAX - 50_000,
+            ssrc: 0x00C0_FFEE,
         }
     }
 
@@ -108,6 +111,12 @@ impl Handset {
     pub(crate) fn begin_tick(&mut self, now: MediaTime, debt: Debt) -> Option<[u8; 160]> {
         let spoke = self.is_speaking(now) && !self.muted;
         self.ticks.push(Tick { at: now, spoke, keyed: false, packets: 0, sound: vec![], debt });
+        self.send(now)
+    }
+
+    /// The payload of the packet that it sends now.
+    pub(crate) fn send(&mut self, now: MediaTime) -> Option<[u8; 160]> {
+        let spoke = self.is_speaking(now) && !self.muted;
         let first = self.timestamp.wrapping_add(160);
         self.timestamp = first;
         self.sequence = self.sequence.wrapping_add(1);
@@ -134,7 +143,7 @@ impl Handset {
             sequence: self.sequence,
             timestamp: self.timestamp,
             marker: false,
-            ssrc: 0x00C0_FFEE,
+            ssrc: self.ssrc,
             codec: Codec::Pcmu,
             payload,
         }

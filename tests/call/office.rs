@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cordboard::call::{EndCause, Input, LegEvent};
 use cordboard::desk::{
-    self, AgentProfile, Desk, DeskEntry, DeskSettings, Output, QueueRules, Standing,
+    self, AgentProfile, Desk, DeskEntry, DeskSettings, Output, PRIORITY_AGAIN, QueueRules, Standing,
 };
 use cordboard::escalation::{AgentRef, DeskReport};
 use cordboard::timeline::{CallId, ContextPacket};
@@ -57,6 +57,8 @@ pub(crate) struct Office {
     desk: Desk,
     habits: BTreeMap<String, VecDeque<Habit>>,
     deadline: Option<MediaTime>,
+    /// Whether the desk answers nothing any more.
+    pub(crate) dead: bool,
     /// Context packets that were enqueued.
     pub(crate) packets: Vec<Arc<ContextPacket>>,
     pub(crate) reports: Vec<DeskReport>,
@@ -83,6 +85,7 @@ impl Office {
             desk: Desk::new(settings).expect("the settings agree"),
             habits: habits.collect(),
             deadline: None,
+            dead: false,
             packets: vec![],
             reports: vec![],
             withdrawals: 0,
@@ -95,10 +98,12 @@ impl Office {
         now: MediaTime,
         queue: String,
         packet: Arc<ContextPacket>,
+        again: bool,
     ) -> Vec<Input<'static>> {
         let packet_id = packet.packet_id.clone();
         self.packets.push(packet);
-        self.tell(now, desk::Input::Enqueued { call: call(), queue, packet_id, priority: 0 })
+        let priority = if again { PRIORITY_AGAIN } else { 0 };
+        self.tell(now, desk::Input::Enqueued { call: call(), queue, packet_id, priority })
     }
 
     pub(crate) fn withdraw(&mut self, now: MediaTime) -> Vec<Input<'static>> {
@@ -137,13 +142,18 @@ impl Office {
 
     /// How often an agent was given free after having accepted.
     pub(crate) fn releases(&self) -> usize {
-        let released = |report: &&DeskReport| matches!(report, DeskReport::Released { .. });
+        let released = |report: &&DeskReport| {
+            matches!(report, DeskReport::Released { .. } | DeskReport::Lost { .. })
+        };
         self.reports.iter().filter(released).count()
     }
 
     fn tell(&mut self, now: MediaTime, input: desk::Input) -> Vec<Input<'static>> {
-        self.desk.handle_input(now, input).expect("the call keeps the desk's contract");
         let mut answers = vec![];
+        if self.dead {
+            return answers;
+        }
+        self.desk.handle_input(now, input).expect("the call keeps the desk's contract");
         loop {
             match self.desk.poll_output() {
                 Output::Offer { packet_id, agent, .. } => {

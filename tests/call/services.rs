@@ -29,6 +29,8 @@ pub(crate) enum Mouth {
     Refuse { after_ms: u64 },
     /// Speaks, but refuses what contains this.
     RefuseOnly { what: &'static str },
+    /// Speaks so many words of each line, and stops in the middle of it.
+    Break { after_words: usize },
     /// Says nothing, ever.
     Dead,
 }
@@ -54,6 +56,11 @@ impl ToolLine {
 
     pub(crate) fn fails(after_ms: u64) -> Self {
         Self::of(after_ms, ToolVerdict::Unreachable, Value::Null)
+    }
+
+    /// Answers with what its schema does not allow.
+    pub(crate) fn garbage(after_ms: u64) -> Self {
+        Self::of(after_ms, ToolVerdict::Malformed, Value::Null)
     }
 
     pub(crate) fn never() -> Self {

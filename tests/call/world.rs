@@ -16,8 +16,10 @@ use cordboard_audio::vad::SpeechMeter;
 use cordboard_audio::{MediaTime, SampleRate, tone};
 
 use super::handset::{Debt, Handset};
+use super::network::Line;
 use super::office::{Habit, Office};
 use super::services::{Ears, Mouth, Script, ToolLine};
+use super::silence;
 
 #[path = "carrying.rs"]
 mod carrying;
@@ -76,6 +78,12 @@ pub(crate) struct World {
     pub(crate) over: Option<MediaTime>,
     /// Ticks that were recorded.
     pub(crate) recorded: Vec<RecordedTick>,
+    /// The way from the caller's phone; a perfect one where there is none.
+    pub(crate) line: Option<Line>,
+    /// After how long the language model answers; none for never.
+    pub(crate) ranks_ms: Option<u64>,
+    /// The fault that the scenario injects; a line tells what the caller then heard.
+    pub(crate) fault: Option<&'static str>,
     agenda: BTreeMap<(MediaTime, u64), Due>,
     at_once: VecDeque<Input<'static>>,
     next: u64,
@@ -164,6 +172,9 @@ impl World {
             renegotiated: 0,
             over: None,
             recorded: vec![],
+            line: None,
+            ranks_ms: Some(400),
+            fault: None,
             agenda: BTreeMap::new(),
             at_once: VecDeque::new(),
             next: 0,
@@ -179,6 +190,13 @@ impl World {
         };
         world.drain();
         world
+    }
+
+    /// Puts another call in the place of the one that rings.
+    pub(crate) fn replaced(&mut self, call: Call) {
+        self.call = call;
+        self.entries.clear();
+        self.drain();
     }
 
     /// Offers the call and acknowledges its answer.
@@ -316,6 +334,15 @@ impl World {
         heard.collect::<Vec<_>>().join(" | ")
     }
 
+    /// The last words that the caller was told, in few of them.
+    fn heard_briefly(&self) -> String {
+        let heard = self.heard();
+        let lines: Vec<&str> = heard.split(" | ").filter(|line| !line.is_empty()).collect();
+        let last = lines[lines.len().saturating_sub(3)..].iter();
+        let short = last.map(|line| line.split(' ').take(7).collect::<Vec<_>>().join(" "));
+        short.collect::<Vec<_>>().join(" / ")
+    }
+
     /// The timeline, to be read by whom a test failed.
     pub(crate) fn story(&self) -> String {
         let line = |entry: &Entry| format!("{:>7} {:?}", entry.at_ms, entry.what);
@@ -332,7 +359,9 @@ impl World {
         let agent_packet =
             if agent_up { self.agent.begin_tick(self.now, Debt::Never) } else { None };
         self.happen();
-        if let (Some(payload), false) = (packet, self.caller_gone) {
+        if let (Some(payload), true) = (&packet, self.line.is_some() && !self.caller_gone) {
+            self.send_over_line(payload);
+        } else if let (Some(payload), false) = (packet, self.caller_gone) {
             let event = LegEvent::Packet(self.caller.packet(&payload));
             self.give(Input::Leg(LegRole::Caller, event));
         }
@@ -410,5 +439,22 @@ impl World {
             _ => {}
         }
         self.entries.push(entry);
+    }
+}
+
+/// Whatever a scenario is about: no caller waited in unexplained silence.
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let longest = silence::longest(&self.entries, &self.caller.ticks);
+        if let Some(fault) = self.fault {
+            let test = std::thread::current().name().unwrap_or_default().to_owned();
+            let (heard, ms) = (self.heard_briefly(), longest.lasting.as_millis());
+            println!("fault | {fault} | {test} | {heard} | {ms}");
+        }
+        let story = self.story();
+        assert!(longest.lasting <= silence::LONGEST, "{longest:?} of silence\n{story}");
     }
 }

@@ -42,6 +42,7 @@ fn apply(bench: &mut Bench, row: &str) {
         "NoAnswer" => bench.no_answer("c1", "ada"),
         "Accepted" => bench.accepted("c1", "ada"),
         "Released" => bench.released("c1", "ada"),
+        "Lost" => bench.lost("c1", "ada"),
         "Withdrawn" => bench.give(Input::Withdrawn { call: call("c1") }),
         "AgentPaused" => bench.give(Input::AgentPaused("ada".into())),
         "AgentResumed" => bench.give(Input::AgentResumed("ada".into())),
@@ -59,7 +60,7 @@ fn every_input_in_every_activity_does_what_the_documentation_says() {
         .map(|line| line.split('|').map(str::trim).filter(|cell| !cell.is_empty()).collect())
         .collect();
     assert_eq!(rows[0][1..], HEAD);
-    assert_eq!(rows.len(), 10, "a row for each input and each report");
+    assert_eq!(rows.len(), 11, "a row for each input and each report");
     for row in &rows[1..] {
         assert_eq!(row.len(), 1 + HEAD.len(), "{row:?}");
         for (from, cell) in HEAD.into_iter().zip(&row[1..]) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    AgentProfile, Desk, DeskEntry, DeskSettings, Error, GaveUp, Input, Order, Output, QueueRules,
-    SettingsError,
+    AgentProfile, Desk, DeskEntry, DeskSettings, Error, GaveUp, Input, Order, Output,
+    PRIORITY_AGAIN, QueueRules, SettingsError,
 };
 use super::{Bench, call, profile, settings};
 
@@ -218,4 +218,16 @@ fn settings_that_contradict_themselves_are_refused_by_name() {
     ] {
         assert_eq!(Desk::new(settings).expect_err("a contradiction"), error);
     }
+}
+
+#[test]
+fn a_call_that_lost_its_agent_goes_before_those_that_came_meanwhile() {
+    let mut bench = Bench::new(settings(&["ada", "bea"]));
+    bench.enqueue("c1").accepted("c1", "ada");
+    bench.enqueue("c2").accepted("c2", "bea");
+    bench.enqueue("c3").enqueue("c4");
+    assert_eq!(bench.lost("c1", "ada").offers(), [], "a phone that broke is not rung at once");
+    bench.enqueue_into("c1", "service", PRIORITY_AGAIN);
+    assert_eq!(bench.released("c2", "bea").offers(), [("c1", "bea")]);
+    assert_eq!(bench.pass(5).offers(), [("c3", "ada")]);
 }

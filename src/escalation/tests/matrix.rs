@@ -53,6 +53,7 @@ fn input(bench: &Bench, name: &str) -> Input {
         "AgentAnswered" => Input::AgentAnswered { dial },
         "AgentRefused" => Input::AgentRefused { dial, code: 486 },
         "AgentLeft" => Input::AgentLeft { dial },
+        "AgentLost" => Input::AgentLost { dial },
         "BriefEnded" => Input::BriefEnded { speech: bench.speech },
         "ToneEnded" => Input::ToneEnded,
         "AgentKeyed 1" => Input::AgentKeyed { dial, digit: '1' },
@@ -100,7 +101,7 @@ fn every_input_in_every_state_does_what_the_documentation_says() {
     let (head, cells) = &rows[0];
     assert_eq!(head, "input");
     assert_eq!(cells, &STAGES.map(|(letter, _)| letter.to_owned()));
-    assert_eq!(rows.len(), 1 + 16 + Timer::ALL.len(), "a row for each input and each timer");
+    assert_eq!(rows.len(), 1 + 17 + Timer::ALL.len(), "a row for each input and each timer");
     for (row, cells) in &rows[1..] {
         assert_eq!(cells.len(), STAGES.len(), "{row}");
         for (&(_, from), cell) in STAGES.iter().zip(cells) {

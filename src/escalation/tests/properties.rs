@@ -22,6 +22,7 @@ enum Act {
     Answered(u32),
     Refused(u32),
     Left(u32),
+    Lost(u32),
     Said(u32),
     ToneEnded,
     Keyed(u32, char),
@@ -44,6 +45,7 @@ fn act() -> impl Strategy<Value = Act> {
         6 => back.clone().prop_map(Act::Answered),
         2 => back.clone().prop_map(Act::Refused),
         2 => back.clone().prop_map(Act::Left),
+        1 => back.clone().prop_map(Act::Lost),
         4 => back.clone().prop_map(Act::Said),
         4 => Just(Act::ToneEnded),
         6 => (back, digit).prop_map(|(back, digit)| Act::Keyed(back, digit)),
@@ -90,7 +92,7 @@ impl Ledger {
                 assert_eq!(self.account, Account::Open);
                 self.account = Account::Accepted;
             }
-            Output::TellDesk(DeskReport::Released { .. }) => {
+            Output::TellDesk(DeskReport::Released { .. } | DeskReport::Lost { .. }) => {
                 assert_eq!(self.account, Account::Accepted);
                 self.account = Account::Closed;
             }
@@ -152,6 +154,7 @@ fn input(bench: &mut Bench, ledger: &mut Ledger, act: &Act) -> Input {
         Act::Answered(back) => Input::AgentAnswered { dial: dial(back) },
         Act::Refused(back) => Input::AgentRefused { dial: dial(back), code: 486 },
         Act::Left(back) => Input::AgentLeft { dial: dial(back) },
+        Act::Lost(back) => Input::AgentLost { dial: dial(back) },
         Act::Said(back) => {
             Input::BriefEnded { speech: SpeechId(bench.speech.0.saturating_sub(*back)) }
         }
@@ -186,7 +189,10 @@ fn play(require_accept: bool, acts: &[Act]) -> (Bench, Ledger) {
         let input = input(&mut bench, &mut ledger, act);
         ledger.caller_gone |= matches!(input, Input::CallerLeft);
         // The leg that ends of itself needs no hang-up.
-        if let Input::AgentLeft { dial } | Input::AgentRefused { dial, .. } = input {
+        if let Input::AgentLeft { dial }
+        | Input::AgentLost { dial }
+        | Input::AgentRefused { dial, .. } = input
+        {
             ledger.dialled = ledger.dialled.filter(|dialled| *dialled != dial);
         }
         // Wrong inputs are among them, and change nothing; the outputs are counted all the same.

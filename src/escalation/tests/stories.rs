@@ -33,7 +33,7 @@ fn a_call_is_handed_over_and_the_agent_hangs_up_first() {
     assert!(matches!(&bench.out[..], [
         Output::Note(What::EscalationTriggered { .. }),
         Output::Announce { .. },
-        Output::Enqueue { queue, packet },
+        Output::Enqueue { queue, packet, again: false },
         Output::Note(What::Enqueued { .. }),
     ] if queue == "service" && packet.packet_id == "p1"));
     bench.give(Input::Announced);
@@ -277,4 +277,31 @@ fn an_agent_who_is_lost_at_the_tone_is_released_and_the_assistant_is_back() {
     assert!(bench.has(&released("ada")));
     assert!(bench.has(&Output::BackToAssistant(Back::AgentLeft)));
     assert!(!bench.has(&Output::Unbridge));
+}
+
+#[test]
+fn a_caller_whose_agent_is_lost_goes_to_the_front_again_and_is_told() {
+    let wording = Rules::default().wording;
+    for joined in [false, true] {
+        let mut bench = Bench::triggered(Rules::default());
+        bench.offered("ada").answered().keyed('1');
+        if joined {
+            bench.give(Input::ToneEnded);
+        }
+        let dial = bench.dial;
+        bench.give(Input::AgentLost { dial });
+        assert_eq!(bench.has(&Output::Unbridge), joined);
+        assert!(bench.has(&Output::TellDesk(DeskReport::Lost { agent: "ada".into() })));
+        assert!(bench.has(&Output::TellCaller { text: wording.agent_gone.clone() }));
+        assert!(bench.has(&Output::Announce { text: wording.agent_lost.clone() }));
+        let again = |output: &Output| {
+            matches!(output, Output::Enqueue { queue, packet, again: true }
+                if queue == "service" && packet.packet_id == "p1")
+        };
+        assert_eq!(bench.out.iter().filter(|output| again(output)).count(), 1);
+        bench.give(Input::Announced);
+        assert_eq!(bench.out, [Output::Music(true)]);
+        bench.offered("bea").answered().said().keyed('1');
+        assert!(bench.has(&accepted("bea")), "another may take the call");
+    }
 }

@@ -51,6 +51,7 @@ pub(crate) struct Figures {
     engine_faults: Tallies,
     panics: Counter,
     recordings_incomplete: Counter,
+    call_ticks_missed: Counter,
     /// How late media workers come to a phase of their tick.
     pub(crate) tick_lateness: Histogram,
     /// Phases that were lost.
@@ -106,6 +107,7 @@ impl Figures {
             engine_faults: Tallies::new("role", &["recognizer", "synthesizer", "other"]),
             panics: Counter::default(),
             recordings_incomplete: Counter::default(),
+            call_ticks_missed: Counter::default(),
             tick_lateness: Histogram::new(LATENESS_S),
             ticks_skipped: Counter::default(),
             seats: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
@@ -214,6 +216,8 @@ impl Figures {
         page.counter("cordboard_media_ticks_skipped_total", help, &self.ticks_skipped);
         let help = "Carriers' media streams that are over, by why.";
         page.tallies("cordboard_media_streams_closed_total", help, &self.streams_closed);
+        let help = "Ticks of 20 ms that calls were not given, of calls that are over.";
+        page.counter("cordboard_call_ticks_missed_total", help, &self.call_ticks_missed);
         let name = "cordboard_media_seats";
         page.family(name, "gauge", "Calls at each media worker.");
         for (worker, seats) in self.seats.iter().enumerate() {
@@ -336,6 +340,7 @@ impl CallProjection {
             What::Repaired { cause, .. } => figures.repairs.count(repair(*cause)),
             What::EngineFailed { role, .. } => figures.engine_faults.count(role),
             What::Panicked => figures.panics.count(),
+            What::TicksMissed { count, .. } => figures.call_ticks_missed.add(*count),
             What::RecordingEnded { complete: false, .. } => figures.recordings_incomplete.count(),
             What::ToolAnswered { verdict: it, took_ms, .. } => {
                 figures.tools.count(verdict(it));
