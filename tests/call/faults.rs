@@ -12,6 +12,7 @@ use super::world::World;
 #[test]
 fn a_caller_from_whom_nothing_comes_is_asked_and_then_hung_up_on() {
     let mut world = greeted(World::ringing());
+    world.fault = Some("F19 no RTP from the caller");
     world.caller.muted = true;
     let silent_since = world.now;
     world.hears_begin(STILL_THERE);
@@ -46,6 +47,7 @@ fn media_that_comes_back_is_asked_about_anew_when_it_stops_again() {
 #[test]
 fn a_caller_who_holds_us_is_neither_asked_nor_hung_up_on() {
     let mut world = greeted(World::ringing());
+    world.fault = Some("F20 caller holds for 90 s");
     world.caller_event(LegEvent::Held);
     world.caller.muted = true;
     world.run(90_000);
@@ -81,6 +83,7 @@ fn a_bye_before_the_ack_ends_the_call() {
 fn an_answer_that_is_never_acknowledged_is_a_failed_call() {
     for cause in [EndCause::NoAck, EndCause::Lost] {
         let mut world = World::ringing();
+        world.fault = Some("F19 no ACK");
         world.caller_event(LegEvent::Offered);
         world.run(32_000);
         world.leaves(cause);

@@ -18,6 +18,7 @@ fn one_way(world: &World, wanted: LegRole, of: OneWayCause) -> usize {
 #[test]
 fn one_way_sound_is_noted_within_five_seconds_and_the_media_offered_once_more() {
     let mut world = greeted(World::ringing());
+    world.fault = Some("F20 one-way audio");
     for times in 1..=2 {
         world.caller.muted = true;
         world.run(4_000);
@@ -35,6 +36,7 @@ fn one_way_sound_is_noted_within_five_seconds_and_the_media_offered_once_more() 
 #[test]
 fn a_codec_that_was_not_agreed_on_is_called_so() {
     let mut world = greeted(World::ringing());
+    world.fault = Some("F20 wrong-codec RTP");
     world.caller.muted = true;
     for total in 1..=100 {
         world.caller_event(LegEvent::Garbage { total });
@@ -47,6 +49,7 @@ fn a_codec_that_was_not_agreed_on_is_called_so() {
 #[test]
 fn an_agent_who_cannot_be_heard_is_noted_and_offered_the_media_once_more() {
     let mut world = bridged();
+    world.fault = Some("F20 one-way audio from the agent");
     world.agent.muted = true;
     world.run(5_000);
     assert_eq!(one_way(&world, LegRole::Agent, OneWayCause::Nothing), 1, "{}", world.story());
@@ -58,6 +61,7 @@ fn an_agent_who_cannot_be_heard_is_noted_and_offered_the_media_once_more() {
 fn a_hold_without_end_ends() {
     let short = CallSettings { hold_end: Duration::from_secs(120), ..settings() };
     let mut world = greeted(World::set_up(vec![], short));
+    world.fault = Some("F20 hold without resume");
     world.caller_event(LegEvent::Held);
     world.caller.muted = true;
     world.run(119_000);

@@ -206,6 +206,7 @@ fn an_agent_who_is_not_to_be_had_is_named_as_such() {
     ];
     for (habit, why) in cases {
         let mut world = asking(vec![("ada", vec![habit])]);
+        world.fault = Some("F25 agent not to be had");
         world.awaits(why, 90_000, refused("ada", why));
         world.awaits("nobody", 30_000, |what| matches!(what, What::NobodyCame { .. }));
         world.hears("Please tell me what it is about.");
@@ -250,6 +251,7 @@ fn a_caller_whose_media_stops_in_the_queue_does_not_lose_the_music() {
 #[test]
 fn an_agent_from_whom_nothing_comes_is_given_up() {
     let mut world = bridged();
+    world.fault = Some("F25 agent's RTP stops");
     world.agent.muted = true;
     world.run(25_000);
     world.hears("Your agent has been disconnected.");

@@ -5,6 +5,7 @@
 //! and then only as long as the timeline shows that the caller, or the patience with the caller,
 //! was the next to act. A question of which nothing was heard asks nobody anything.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use cordboard::call::{STILL_THERE, STOPPING};
@@ -18,6 +19,8 @@ use super::handset::Tick;
 pub(crate) const LONGEST: Duration = Duration::from_secs(3);
 /// -50 dBov: below this nothing is heard, comfort noise among it.
 const AUDIBLE_RMS: f32 = 0.003_162;
+/// A rest within music.
+const REST: Duration = Duration::from_millis(600);
 
 /// A stretch without sound in which the caller waited for us.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,6 +100,40 @@ pub(crate) fn silences(entries: &[Entry], ticks: &[Tick]) -> Vec<Silence> {
     meter.found
 }
 
+/// What was heard outside of lines, before a human: tones, and seconds of music.
+pub(crate) fn wordless(entries: &[Entry], ticks: &[Tick]) -> (usize, u64) {
+    let (mut tones, mut music_ms) = (0, 0);
+    let mut entries = entries.iter().peekable();
+    let (mut lines, mut bridged) = (BTreeSet::new(), false);
+    // Begin and end of what sounds; short rests are part of it.
+    let mut piece: Option<(MediaTime, MediaTime)> = None;
+    for tick in ticks {
+        while let Some(entry) = entries.next_if(|entry| entry.at_ms <= tick.at.as_millis()) {
+            match entry.what {
+                What::PromptBegan { prompt, .. } => drop(lines.insert(prompt)),
+                What::PromptEnded { prompt, .. } => drop(lines.remove(&prompt)),
+                What::Bridged { .. } => bridged = true,
+                What::LegParted { role: LegRole::Agent, .. } => bridged = false,
+                _ => {}
+            }
+        }
+        let sounds = rms(&tick.sound) > AUDIBLE_RMS && lines.is_empty() && !bridged;
+        let rests = piece.is_some_and(|(_, to)| tick.at.since(to) < REST && lines.is_empty());
+        if sounds {
+            piece = Some((piece.map_or(tick.at, |(from, _)| from), end_of(tick)));
+        } else if let (Some((from, to)), false) = (piece, rests) {
+            match to.since(from).as_millis() {
+                0..100 => {}
+                100..1_000 => tones += 1,
+                long_ms => music_ms += long_ms,
+            }
+            piece = None;
+        }
+    }
+    let left_ms = piece.map_or(0, |(from, to)| to.since(from).as_millis());
+    (tones, u64::try_from((music_ms + left_ms) / 1_000).unwrap_or(u64::MAX))
+}
+
 fn end_of(tick: &Tick) -> MediaTime {
     tick.at + Duration::from_millis(FRAME_MS)
 }
@@ -119,10 +156,39 @@ impl Meter {
         }
     }
 
-    /// Something is heard: what was waited for before it has been found out.
+    /// Something is heard, and whoever waited for us waits no more.
     fn sounded(&mut self, at: MediaTime) {
-        if matches!(self.turn, Turn::Ours | Turn::Open) {
+        if self.turn == Turn::Ours {
             self.found_until(at);
+        }
+    }
+
+    /// A line begins.
+    fn began(&mut self, at: MediaTime, text: &str) {
+        let own_wish = text == STILL_THERE || text == STOPPING;
+        match self.turn {
+            // More was due after what was said whole, as is known now; but neither a question
+            // after the phone's silence nor our own farewell was.
+            Turn::Open if !own_wish => self.found_until(at),
+            Turn::Open | Turn::Keying => {}
+            Turn::Ours | Turn::Rest => return,
+        }
+        self.is_ours(at);
+    }
+
+    /// A line is over: said whole, or not.
+    fn line_over(&mut self, at: MediaTime, heard: &str, unsaid: &str) {
+        self.said = !heard.is_empty() && unsaid.is_empty();
+        let own_wish = unsaid == STILL_THERE || unsaid == STOPPING;
+        let idle = !self.speaking && !self.is_at_work();
+        match self.turn {
+            Turn::Ours if self.said && !self.is_at_work() => self.turn = Turn::Open,
+            // A key has stopped what was said or about to be, and more may follow. Who presses
+            // keys in a silence that is ours goes on waiting.
+            Turn::Ours if !self.said && idle && self.keyed == Some(at) => self.turn = Turn::Keying,
+            // It was due, and nothing came of it.
+            Turn::Open if heard.is_empty() && !own_wish => self.turn = Turn::Ours,
+            Turn::Ours | Turn::Open | Turn::Keying | Turn::Rest => {}
         }
     }
 
@@ -144,26 +210,8 @@ impl Meter {
         let at = MediaTime::from_millis(entry.at_ms);
         match &entry.what {
             What::Answered => self.is_ours(at),
-            What::PromptBegan { text, .. } if text == STILL_THERE || text == STOPPING => {
-                // Neither is owed to the caller: the one asks after a silence of the phone, the
-                // other is our own wish.
-                if self.turn == Turn::Open {
-                    self.is_ours(at);
-                }
-            }
-            What::PromptBegan { .. } if self.turn == Turn::Keying => self.is_ours(at),
-            What::PromptEnded { heard, unsaid, .. } => {
-                self.said = !heard.is_empty() && unsaid.is_empty();
-                let by_key = !unsaid.is_empty() && self.keyed == Some(at);
-                if by_key && self.turn == Turn::Ours && !self.speaking && !self.is_at_work() {
-                    // A key has stopped what was said or about to be, and more may follow. Who
-                    // presses keys in a silence that is ours goes on waiting.
-                    self.turn = Turn::Keying;
-                }
-                if self.said && self.turn == Turn::Ours && !self.is_at_work() {
-                    self.turn = Turn::Open;
-                }
-            }
+            What::PromptBegan { text, .. } => self.began(at, text),
+            What::PromptEnded { heard, unsaid, .. } => self.line_over(at, heard, unsaid),
             What::CallerBegan { .. } => {
                 self.speaking = true;
                 self.is_ours(at);
@@ -179,6 +227,9 @@ impl Meter {
                 }
             }
             What::Silence { owed_by: Debtor::Caller, .. } if self.said => self.is_ours(at),
+            What::Silence { owed_by: Debtor::Assistant, .. } if self.turn == Turn::Open => {
+                self.turn = Turn::Ours;
+            }
             What::Understood { .. }
             | What::SlotFilled { .. }
             | What::Repaired { .. }
@@ -260,5 +311,103 @@ impl Meter {
             self.found_until(at);
         }
         self.turn = Turn::Rest;
+    }
+}
+
+mod tests {
+    use cordboard::timeline::{ENTRY_VERSION, RepairCause};
+
+    use super::super::handset::Debt;
+    use super::*;
+
+    const LOUD: f32 = 0.1;
+    /// -60 dBov: the hiss of a line.
+    const HISS: f32 = 0.001;
+
+    /// A phone that hears so loud a sound for so long, piece by piece.
+    fn ticks(pieces: &[(u64, f32)]) -> Vec<Tick> {
+        let levels = pieces.iter().flat_map(|(ms, level)| (0..ms / 20).map(|_| *level));
+        let tick = |(n, level): (u64, f32)| Tick {
+            at: MediaTime::from_millis(20 * n),
+            spoke: false,
+            keyed: false,
+            packets: 1,
+            sound: vec![level; 160],
+            debt: Debt::Never,
+        };
+        (0..).zip(levels).map(tick).collect()
+    }
+
+    fn story(entries: Vec<(u64, What)>) -> Vec<Entry> {
+        entries.into_iter().map(|(at_ms, what)| Entry { v: ENTRY_VERSION, at_ms, what }).collect()
+    }
+
+    fn line(prompt: u32, (from_ms, to_ms): (u64, u64), heard: &str) -> [(u64, What); 2] {
+        let unsaid = if heard.is_empty() { "all" } else { "" };
+        let (text, heard, unsaid) = ("line".to_owned(), heard.to_owned(), unsaid.to_owned());
+        [
+            (from_ms, What::PromptBegan { prompt, text }),
+            (to_ms, What::PromptEnded { prompt, heard, unsaid, uncertainty_ms: 0 }),
+        ]
+    }
+
+    fn asked_for(at_ms: u64) -> [(u64, What); 2] {
+        let repaired = What::Repaired { cause: RepairCause::NoInput, count: 1 };
+        let for_ms = 6_000;
+        [(at_ms, What::Silence { owed_by: Debtor::Caller, for_ms }), (at_ms, repaired)]
+    }
+
+    fn found_ms(entries: Vec<(u64, What)>, pieces: &[(u64, f32)]) -> u128 {
+        longest(&story(entries), &ticks(pieces)).lasting.as_millis()
+    }
+
+    #[test]
+    fn the_wait_for_the_first_word_counts_and_hiss_is_no_word() {
+        let entries = vec![(1_000, What::Answered)];
+        for level in [0.0, HISS] {
+            let pieces = [(5_000, level), (1_000, LOUD)];
+            assert_eq!(found_ms(entries.clone(), &pieces), 4_000);
+        }
+    }
+
+    #[test]
+    fn the_callers_own_silence_does_not_count_and_what_follows_the_patience_does() {
+        let mut entries = vec![(0, What::Answered)];
+        entries.extend(line(1, (0, 1_000), "line"));
+        entries.extend(asked_for(7_000));
+        let pieces = [(1_000, LOUD), (6_000, 0.0), (3_500, 0.0), (1_000, LOUD)];
+        assert_eq!(found_ms(entries, &pieces), 3_500);
+    }
+
+    #[test]
+    fn between_two_lines_of_ours_the_caller_waits_for_us() {
+        let mut entries = vec![(0, What::Answered)];
+        entries.extend(line(1, (0, 1_000), "line"));
+        entries.extend(line(2, (4_200, 5_200), "line"));
+        assert_eq!(found_ms(entries, &[(1_000, LOUD), (3_200, 0.0), (1_000, LOUD)]), 3_200);
+    }
+
+    #[test]
+    fn a_question_of_which_nothing_was_heard_asks_nobody() {
+        let mut entries = vec![(0, What::Answered)];
+        entries.extend(line(1, (0, 1_000), ""));
+        entries.extend(asked_for(7_000));
+        assert_eq!(found_ms(entries, &[(1_000, LOUD), (6_000, 0.0), (1_000, LOUD)]), 6_000);
+    }
+
+    #[test]
+    fn a_bridge_and_a_hold_of_the_callers_are_nobodys_silence_and_a_tool_is_ours() {
+        let bridged = What::Bridged { agent: "ada".to_owned() };
+        let held = What::Held { role: LegRole::Caller };
+        for (rest, expected) in [(bridged, 0), (held, 0), (What::PacketFetched, 9_000)] {
+            let entries = vec![(0, What::Answered), (0, rest)];
+            assert_eq!(found_ms(entries, &[(9_000, 0.0)]), expected);
+        }
+        let tool = |what: &str| (what.to_owned(), "key".to_owned(), serde_json::Value::Null);
+        let (tool, key, arguments) = tool("lookup");
+        let mut entries = vec![(0, What::Answered)];
+        entries.push((500, What::ToolInvoked { invocation: 1, tool, key, arguments }));
+        entries.extend(line(1, (0, 1_000), "line"));
+        assert_eq!(found_ms(entries, &[(1_000, LOUD), (4_000, 0.0)]), 4_000);
     }
 }

@@ -33,6 +33,7 @@ fn a_tool_that_takes_five_seconds_is_waited_for_with_words() {
     let mut world = World::ringing();
     world.tools.push_back(ToolLine::found(5_000));
     let mut world = read_back(world);
+    world.fault = Some("F02 tool takes 5 s");
     world.says("yes");
     world.hears("out for delivery");
     let filler = |what: &What| {
@@ -67,6 +68,7 @@ fn a_tool_that_never_answers_ends_with_a_person() {
     let mut world = World::ringing();
     world.tools.push_back(ToolLine::never());
     let mut world = read_back(world);
+    world.fault = Some("F02 tool never answers");
     world.says("yes");
     world.awaits("a person", 40_000, |what| matches!(what, What::Enqueued { .. }));
     assert_eq!(world.invocations.len(), 1, "it still runs, so it is not tried again");
@@ -75,16 +77,17 @@ fn a_tool_that_never_answers_ends_with_a_person() {
 
 #[test]
 fn a_recognizer_that_says_nothing_makes_the_caller_be_asked_again() {
-    for ears in [
-        Ears::Dead,
-        Ears::Full,
-        Ears::GiveUp { after_ms: 20 },
-        Ears::GiveUp { after_ms: 1_900 },
-        Ears::Answer { after_ms: 10_000 },
+    for (ears, fault) in [
+        (Ears::Dead, "F03 recognizer says nothing"),
+        (Ears::Full, "F03 recognizer refuses"),
+        (Ears::GiveUp { after_ms: 20 }, "F03 recognizer dies"),
+        (Ears::GiveUp { after_ms: 1_900 }, "F03 recognizer dies late"),
+        (Ears::Answer { after_ms: 10_000 }, "F03 recognizer takes 10 s"),
     ] {
         let mut world = World::ringing();
         world.ears = ears;
         let mut world = greeted(world);
+        world.fault = Some(fault);
         world.run(300);
         world.says("where is my order");
         let ended = world.now;
@@ -152,6 +155,7 @@ fn a_slow_synthesizer_leaves_no_long_silence_anywhere() {
     let mut world = World::ringing();
     world.mouth = Mouth::Speak { after_ms: 3_600 };
     let mut world = read_back(world);
+    world.fault = Some("F04 synthesizer takes 3.6 s a line");
     world.says("yes");
     world.hears("anything else");
     world.run(300);
@@ -178,6 +182,7 @@ fn a_caller_who_speaks_into_the_goodbye_does_not_silence_it() {
 #[test]
 fn a_synthesizer_that_never_answers_does_not_mute_the_rest_of_the_call() {
     let mut world = greeted(World::ringing());
+    world.fault = Some("F04 synthesizer dead for one line");
     world.mouth = Mouth::Dead;
     world.run(300);
     world.says("where is my order");

@@ -213,6 +213,7 @@ fn a_tool_that_fails_twice_brings_a_person() {
     let mut world = World::ringing();
     world.tools.extend([ToolLine::fails(600), ToolLine::fails(600)]);
     let mut world = read_back(world);
+    world.fault = Some("F02 tool fails twice");
     world.says("yes");
     let triggered = |what: &What| {
         matches!(what, What::EscalationTriggered { trigger: Trigger::ToolFailed, .. })

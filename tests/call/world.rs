@@ -334,13 +334,18 @@ impl World {
         heard.collect::<Vec<_>>().join(" | ")
     }
 
-    /// The last words that the caller was told, in few of them.
+    /// The last lines that the caller began to hear, in few words, and what else there was.
     fn heard_briefly(&self) -> String {
-        let heard = self.heard();
-        let lines: Vec<&str> = heard.split(" | ").filter(|line| !line.is_empty()).collect();
+        let began = |entry: &Entry| match &entry.what {
+            What::PromptBegan { text, .. } => Some(text.clone()),
+            _ => None,
+        };
+        let lines: Vec<String> = self.entries.iter().filter_map(began).collect();
         let last = lines[lines.len().saturating_sub(3)..].iter();
         let short = last.map(|line| line.split(' ').take(7).collect::<Vec<_>>().join(" "));
-        short.collect::<Vec<_>>().join(" / ")
+        let (tones, music_s) = silence::wordless(&self.entries, &self.caller.ticks);
+        let lines = short.collect::<Vec<_>>().join(" / ");
+        format!("{lines} ({tones} tones, {music_s} s of music)")
     }
 
     /// The timeline, to be read by whom a test failed.
