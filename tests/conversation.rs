@@ -1,5 +1,7 @@
 //! The conversation with the example flow, as a caller would have it, and flows with faults.
 
+#[path = "conversation/answers.rs"]
+mod answers;
 #[path = "conversation/desk.rs"]
 mod desk;
 #[path = "conversation/faults.rs"]

@@ -65,7 +65,7 @@ fuzz_target!(|acts: Vec<Act<'_>>| {
                 call.handle_input(now, Input::Leg(LegRole::Caller, event))
             }
             Act::Input { kind, bytes } => {
-                let Ok(input) = record::decode(kind % 20, bytes) else { continue };
+                let Ok(input) = record::decode(kind % 24, bytes) else { continue };
                 call.handle_input(now, input)
             }
         };

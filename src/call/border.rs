@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use cordboard_audio::codec::Codec;
 use cordboard_audio::{Frame, MediaTime};
-use cordboard_models::speech::{Expectation, Hypothesis, Ranked, Speech, SpeechRequest};
+use cordboard_models::speech::{
+    AnswerEvent, AnswerRequest, Expectation, Hypothesis, Ranked, Speech, SpeechRequest,
+};
 
 use crate::conversation::{Invocation, RankRequest, ToolOutcome};
 use crate::escalation::{AgentRef, DeskReport};
@@ -57,6 +59,22 @@ pub enum Input<'a> {
         /// Best first.
         ranked: Vec<Ranked>,
     },
+    /// The language model gave a part of an answer; `Ended` is the last.
+    Answered {
+        /// Which job.
+        job: JobId,
+        /// The part.
+        event: AnswerEvent,
+    },
+    /// An engine failed within a turn, and the next of its line-up goes on with the job.
+    FailedOver {
+        /// What the engine does.
+        role: EngineRole,
+        /// Its place in the line-up, from 0.
+        engine: u32,
+        /// What it said, for the timeline.
+        why: String,
+    },
     /// A job could not be done: the queue was full, or the engine gave up.
     Refused {
         /// Which job.
@@ -87,6 +105,29 @@ pub enum Input<'a> {
     PacketFetched,
     /// The service is going down or lost the call's footing: say goodbye.
     Stop,
+}
+
+/// What an engine does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineRole {
+    /// Turns speech into words.
+    Recognizer,
+    /// Turns words into speech.
+    Synthesizer,
+    /// Answers.
+    LanguageModel,
+}
+
+impl EngineRole {
+    /// Its name on timelines.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Recognizer => "recognizer",
+            Self::Synthesizer => "synthesizer",
+            Self::LanguageModel => "language_model",
+        }
+    }
 }
 
 /// What happened on a leg.
@@ -324,6 +365,13 @@ pub enum Job {
     },
     /// Rank intents.
     Rank(RankRequest),
+    /// Let the language model answer.
+    Answer {
+        /// Its number.
+        job: JobId,
+        /// What it is asked.
+        request: Arc<AnswerRequest>,
+    },
 }
 
 /// What changes the world; never cancelled, its result always applied.

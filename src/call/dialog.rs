@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cordboard_audio::MediaTime;
-use cordboard_models::speech::Speech;
+use cordboard_models::speech::{AnswerEvent, Speech};
 
 use super::voice::{Cut, Line, VoiceEvent};
 use super::{Call, CallError, Effect, Job, JobId, LegCommand, OWN_LINES_FROM, Output, Phase};
-use crate::conversation::{Heard, Input, Interruptible, Move, Output as Talk, Prompt, PromptId};
+use crate::conversation::{
+    AnswerOrder, Heard, Input, Interruptible, Move, Output as Talk, Prompt, PromptId,
+};
 use crate::escalation::Input as Escalating;
 use crate::timeline::{Debtor, LegRole, What};
 
@@ -44,6 +46,10 @@ impl Call {
     }
 
     fn make(&mut self, now: MediaTime, wanted: Move) -> Result<(), CallError> {
+        if let Move::DropAnswer(order) = wanted {
+            self.drop_answer(Some(order));
+            return Ok(());
+        }
         if self.phase != Phase::Talking {
             return Ok(());
         }
@@ -56,6 +62,18 @@ impl Call {
                 self.floor.expect(expectation);
                 self.say_prompt(&prompt);
             }
+            Move::Listen(expectation) => {
+                self.asked = true;
+                self.expectation = expectation.clone();
+                self.floor.expect(expectation);
+            }
+            Move::Answer(AnswerOrder { id, request }) => {
+                self.asked = false;
+                let job = self.job();
+                self.with_model = Some((id, job));
+                self.out.push_back(Output::Work(Job::Answer { job, request }));
+            }
+            Move::DropAnswer(_) => {}
             Move::Invoke(invocation) => {
                 self.asked = false;
                 self.tools_pending += 1;
@@ -75,6 +93,31 @@ impl Call {
             }
         }
         Ok(())
+    }
+
+    /// Takes what the language model gave; what it gives after it was called off is dropped.
+    pub(super) fn model_answered(
+        &mut self,
+        now: MediaTime,
+        job: JobId,
+        event: AnswerEvent,
+    ) -> Result<(), CallError> {
+        let Some((order, _)) = self.with_model.filter(|(_, known)| *known == job) else {
+            return Ok(());
+        };
+        if event == AnswerEvent::Ended {
+            self.with_model = None;
+        }
+        self.conversation.handle_input(now, Input::Answered { order, event })?;
+        Ok(())
+    }
+
+    /// Calls the language model off: of that order, or of any.
+    pub(super) fn drop_answer(&mut self, order: Option<u32>) {
+        let is_it = |known: &mut (u32, JobId)| order.is_none_or(|order| order == known.0);
+        if let Some((_, job)) = self.with_model.take_if(is_it) {
+            self.out.push_back(Output::Cancel(job));
+        }
     }
 
     fn say_prompt(&mut self, prompt: &Prompt) {
@@ -142,6 +185,10 @@ impl Call {
         {
             agent.voice.tone(sorry);
             self.note(now, fault);
+            return Ok(());
+        }
+        if let Some((order, _)) = self.with_model.take_if(|(_, known)| *known == job) {
+            self.conversation.handle_input(now, Input::AnswerFailed { order, why })?;
             return Ok(());
         }
         self.unheard(now, job, why)

@@ -81,6 +81,7 @@ impl Call {
         self.ending.cause.get_or_insert_with(|| cause.to_owned());
         self.caller.sending = false;
         self.stop_listening();
+        self.drop_answer(None);
         self.cut(now, Cut::All);
         self.caller.voice.end_music(now);
         self.settle_voices(now)?;
@@ -146,6 +147,7 @@ impl Call {
         match self.phase {
             Phase::Talking => {
                 self.stop_listening();
+                self.drop_answer(None);
                 self.cut(now, Cut::All);
                 self.say_own(LegRole::Caller, STOPPING, Interruptible::No);
                 self.phase = Phase::Closing { by: now + Duration::from_secs(8) };

@@ -43,14 +43,14 @@ use cordboard_audio::MediaTime;
 use cordboard_models::speech::Expectation;
 
 pub use border::{
-    DialPlan, Effect, EncodedFrame, EndCause, Input, Job, JobId, Judgement, LegCommand, LegEvent,
-    MediaPacket, Network, Output, RecordedTick,
+    DialPlan, Effect, EncodedFrame, EndCause, EngineRole, Input, Job, JobId, Judgement, LegCommand,
+    LegEvent, MediaPacket, Network, Output, RecordedTick,
 };
 pub use ending::{STILL_THERE, STOPPING};
-pub use rescue::RESCUED;
 use hearing::Hearing;
 use journal::Journal;
 use leg::Leg;
+pub use rescue::RESCUED;
 
 use crate::conversation::{self, Conversation, Flow};
 use crate::escalation::{self, DialId, Escalation, Input as Escalating, Rules};
@@ -180,6 +180,8 @@ pub struct Call {
     /// Whether it goes on in the place of a call that panicked.
     is_rescue: bool,
     tools_pending: u32,
+    /// What the language model is at: the conversation's order, and the job that it is.
+    with_model: Option<(u32, JobId)>,
     next_job: u32,
     next_own_line: u32,
     ending: ending::Ending,
@@ -224,6 +226,7 @@ impl Call {
             stalled: false,
             is_rescue: false,
             tools_pending: 0,
+            with_model: None,
             next_job: 1,
             next_own_line: OWN_LINES_FROM,
             ending: ending::Ending::default(),
@@ -254,6 +257,10 @@ impl Call {
             Input::Ranked { request, ranked } => {
                 self.conversation
                     .handle_input(now, conversation::Input::Ranked { request, ranked })?;
+            }
+            Input::Answered { job, event } => self.model_answered(now, job, event)?,
+            Input::FailedOver { role, engine, why } => {
+                self.note(now, What::FailedOver { role: role.name().to_owned(), engine, why });
             }
             Input::ToolAnswered { invocation, outcome } => {
                 self.tools_pending = self.tools_pending.saturating_sub(1);

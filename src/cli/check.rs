@@ -49,7 +49,7 @@ pub(super) fn check(file: Option<&Path>, as_json: bool) -> Result<(), Fault> {
             findings.fault(fault.to_string());
         }
         let flows = check_flows(settings, &mut findings);
-        for fault in shell::engine_faults(&settings.models, &flows) {
+        for fault in shell::engine_faults(settings, &flows) {
             findings.fault(with_sources(&fault));
         }
         check_trunks(settings, &mut findings);

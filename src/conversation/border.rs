@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use cordboard_audio::MediaTime;
-use cordboard_models::speech::{Expectation, Intent, Ranked};
+use cordboard_models::speech::{AnswerEvent, Expectation, Intent, Ranked};
 use serde_json::Value;
 
+use super::AnswerOrder;
 use crate::timeline::{ActionFact, SlotFact, ToolVerdict, Trigger, What};
 use crate::turn::TurnEvent;
 
@@ -50,6 +51,20 @@ pub enum Input {
         /// Best first.
         ranked: Vec<Ranked>,
     },
+    /// The language model gave a part of its answer.
+    Answered {
+        /// Which order.
+        order: u32,
+        /// The part.
+        event: AnswerEvent,
+    },
+    /// The language model gave up on an answer, or was not asked at all; what it gave stands.
+    AnswerFailed {
+        /// Which order.
+        order: u32,
+        /// Why, for the timeline.
+        why: String,
+    },
     /// No agent came; the assistant has the caller again.
     NobodyCame,
     /// The agent had the caller and is gone; the assistant has the caller again.
@@ -77,10 +92,16 @@ pub enum Move {
     /// Say it after what is queued, and listen for the expectation (from now on, over it too where
     /// it may be interrupted).
     Ask(Prompt, Arc<Expectation>),
+    /// Listen for the expectation from now on; what is queued is said, and nothing is asked.
+    Listen(Arc<Expectation>),
     /// Call a tool. An effect: never cancelled.
     Invoke(Invocation),
     /// Rank intents for words that no phrase matched.
     Rank(RankRequest),
+    /// Let the language model answer.
+    Answer(AnswerOrder),
+    /// The answer of that order is not wanted any more.
+    DropAnswer(u32),
     /// Hand over to a human; nothing is said or asked until `NobodyCame` or
     /// `AgentLeft`.
     Escalate {

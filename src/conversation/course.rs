@@ -28,6 +28,7 @@ impl Conversation {
         let steps = self.flow.intents.get(&intent).map_or(0, |course| course.steps.len());
         self.task = Some(Task { intent, step: 0, said: false, jumps: vec![0; steps] });
         self.memory.results.clear();
+        self.talk = None;
     }
 
     /// Drops what an earlier run of the same intent was told, and all consents and free words:
@@ -96,6 +97,10 @@ impl Conversation {
         if !text.invoke.is_empty() {
             return self.invoke(step);
         }
+        if let Some(answer) = &step.answer {
+            self.begin_talk(answer);
+            return false;
+        }
         if !text.goto.is_empty() {
             return self.jump(&text.goto);
         }
@@ -116,7 +121,7 @@ impl Conversation {
         true
     }
 
-    fn advance(&mut self) {
+    pub(super) fn advance(&mut self) {
         if let Some(task) = &mut self.task {
             task.step += 1;
             task.said = false;
@@ -124,7 +129,7 @@ impl Conversation {
     }
 
     /// Goes on at a step; false where that has been done too often.
-    fn jump(&mut self, id: &str) -> bool {
+    pub(super) fn jump(&mut self, id: &str) -> bool {
         let flow = Arc::clone(&self.flow);
         let Some(task) = &mut self.task else { return false };
         let course = flow.intents.get(&task.intent);
@@ -191,18 +196,10 @@ impl Conversation {
                 return false;
             }
         };
-        let answered: Vec<&Record> = self.memory.alike(&tool.name, &arguments).collect();
-        let earlier = answered.iter().rev().find_map(|record| {
-            let outcome = record.outcome.as_ref()?;
-            tool.outcome(&outcome.verdict)?;
-            Some(outcome.clone())
-        });
-        if let Some(outcome) = earlier {
+        if let Some(outcome) = self.memory.answered(tool, &arguments) {
             return self.apply(step, tool, &outcome);
         }
-        let running = answered.iter().any(|record| record.outcome.is_none());
-        let failed_once_for_good = !answered.is_empty() && !tool.is_idempotent();
-        if running || failed_once_for_good || answered.len() >= MAX_ALIKE {
+        if !self.may_be_sent(tool, &arguments) {
             self.tool_failed(tool);
             return false;
         }
@@ -210,7 +207,15 @@ impl Conversation {
         false
     }
 
-    fn send(&mut self, tool: &Tool, arguments: Value) {
+    /// Whether a tool may be sent these arguments, which it has not answered yet.
+    pub(super) fn may_be_sent(&self, tool: &Tool, arguments: &Value) -> bool {
+        let alike: Vec<&Record> = self.memory.alike(&tool.name, arguments).collect();
+        let running = alike.iter().any(|record| record.outcome.is_none());
+        let failed_once_for_good = !alike.is_empty() && !tool.is_idempotent();
+        !(running || failed_once_for_good || alike.len() >= MAX_ALIKE)
+    }
+
+    pub(super) fn send(&mut self, tool: &Tool, arguments: Value) {
         let Some(task) = &self.task else { return };
         let step = format!("{}/{}", task.intent, task.step);
         let key = idempotency_key(&self.call_id, &step, &arguments);
@@ -249,7 +254,7 @@ impl Conversation {
         }));
         let awaited =
             matches!(&self.state, State::Calling(calling) if calling.invocation == invocation);
-        if awaited {
+        if awaited && !self.model_tool_answered(tool, outcome) {
             self.go_on(tool, outcome);
         }
     }
@@ -260,7 +265,13 @@ impl Conversation {
         let known = self.memory.records.get(&invocation).map(|record| record.tool.clone());
         match known.and_then(|name| flow.tools.get(&name)) {
             // It still runs, so it is not tried again.
-            Some(tool) => self.tool_failed(tool),
+            Some(tool) => {
+                let verdict = ToolVerdict::TimedOut;
+                let outcome = ToolOutcome { verdict, result: Value::Null, took_ms: 0 };
+                if !self.model_tool_answered(tool, &outcome) {
+                    self.tool_failed(tool);
+                }
+            }
             None => self.give_up("a tool is missing"),
         }
     }
@@ -323,7 +334,7 @@ impl Conversation {
         self.escalate(Trigger::ToolFailed, reason, None);
     }
 
-    fn give_up(&mut self, why: &str) {
+    pub(super) fn give_up(&mut self, why: &str) {
         let text = self.flow.file.prompts.fallback.clone();
         self.say(&text);
         self.escalate(Trigger::Rule, format!("the flow could not go on: {why}"), None);

@@ -32,6 +32,9 @@ enum Reading {
 impl Conversation {
     /// The caller has said something.
     pub(super) fn spoken(&mut self, utterance: &Utterance) {
+        if self.is_usable(utterance) {
+            self.log.caller(&utterance.text);
+        }
         match std::mem::replace(&mut self.state, State::Over) {
             State::Listening(question) => self.answered(question, utterance),
             // New words overtake the old ones.
@@ -40,7 +43,23 @@ impl Conversation {
                 self.state = State::Calling(calling);
                 self.spoken_meanwhile(utterance);
             }
-            other @ (State::Fresh | State::Away | State::Over) => self.state = other,
+            State::Answering(answering) if self.is_usable(utterance) => {
+                drop(answering);
+                let (text, keyed) = (Arc::from(""), String::new());
+                let question = Question {
+                    topic: Topic::Talk,
+                    text,
+                    keyed,
+                    keys_end: None,
+                    prompt: None,
+                    unheard: false,
+                };
+                self.answered(question, utterance);
+            }
+            // A noise stops no answer.
+            other @ (State::Answering(_) | State::Fresh | State::Away | State::Over) => {
+                self.state = other;
+            }
         }
     }
 
@@ -117,7 +136,12 @@ impl Conversation {
                 self.flow.slots.get(slot).is_some_and(|slot| slot.kind == SlotKind::Open)
             }
             Topic::Message => true,
-            Topic::Menu | Topic::More | Topic::Confirm(_) | Topic::Meant(_) => false,
+            Topic::Menu
+            | Topic::More
+            | Topic::Confirm(_)
+            | Topic::Meant(_)
+            | Topic::Talk
+            | Topic::Consent => false,
         }
     }
 
@@ -150,6 +174,10 @@ impl Conversation {
         let here = match topic {
             Topic::Menu => None,
             Topic::More | Topic::Meant(_) => yes_no::parse(words).map(Reading::YesNo),
+            Topic::Talk => return self.talk_reading(words, phrase),
+            Topic::Consent => yes_no::parse(words)
+                .or_else(|| (words.first() == Some(&"no")).then_some(false))
+                .map(Reading::YesNo),
             Topic::Slot(slot) => {
                 let kind = &self.flow.slots.get(slot)?.kind;
                 if *kind == SlotKind::Open {
@@ -174,6 +202,17 @@ impl Conversation {
             }
         };
         here.or(phrase)
+    }
+
+    /// Words to the language model, unless they are exactly a command or another intent's phrase.
+    fn talk_reading(&self, words: &[&str], phrase: Option<Reading>) -> Option<Reading> {
+        let running = self.task.as_ref().map(|task| task.intent.as_str());
+        let another =
+            matches!(&phrase, Some(Reading::Intent(it, _)) if Some(it.as_str()) != running);
+        let all = self.flow.phrases.iter();
+        let whole =
+            || understand::phrase(words, all, self.local(), "").is_some_and(|found| found.whole);
+        if another && whole() { phrase } else { self.open_reading(words, phrase) }
     }
 
     /// Open words are the value, unless they are exactly a command.
@@ -229,6 +268,13 @@ impl Conversation {
                 self.meant(question, meant);
             }
             Reading::Value(value) => self.valued(question, value, utterance),
+            Reading::YesNo(true)
+                if matches!(question.topic, Topic::Consent)
+                    && utterance.confidence < self.flow.file.confidence.accept =>
+            {
+                // Nothing is done on a yes that was perhaps none.
+                self.repair(question.topic, RepairCause::NoMatch);
+            }
             Reading::YesNo(yes) => self.confirmed(question, yes),
             Reading::Unclear => self.denied(question.topic),
         }
@@ -250,7 +296,12 @@ impl Conversation {
             Global::Help => {
                 let slot = match &question.topic {
                     Topic::Slot(slot) | Topic::Confirm(slot) => self.flow.slots.get(slot),
-                    Topic::Menu | Topic::More | Topic::Meant(_) | Topic::Message => None,
+                    Topic::Menu
+                    | Topic::More
+                    | Topic::Meant(_)
+                    | Topic::Talk
+                    | Topic::Consent
+                    | Topic::Message => None,
                 };
                 let text = slot.map(|slot| slot.text.help.clone()).filter(|text| !text.is_empty());
                 let text = text.unwrap_or_else(|| self.flow.file.menu.help.clone());
@@ -323,7 +374,12 @@ impl Conversation {
                 self.take_message(utterance);
                 return;
             }
-            topic @ (Topic::Menu | Topic::More | Topic::Meant(_)) => {
+            Topic::Talk => {
+                self.remember_words(utterance);
+                self.next_turn();
+                return;
+            }
+            topic @ (Topic::Menu | Topic::More | Topic::Meant(_) | Topic::Consent) => {
                 self.repair(topic, RepairCause::NoMatch);
                 return;
             }
@@ -431,7 +487,8 @@ impl Conversation {
                 self.ask(Topic::Message, &text);
             }
             (Topic::Message, false) => self.goodbye(),
-            (Topic::Menu, _) => self.repair(Topic::Menu, RepairCause::NoMatch),
+            (Topic::Consent, yes) => self.consented(yes),
+            (topic @ (Topic::Menu | Topic::Talk), _) => self.repair(topic, RepairCause::NoMatch),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Keys: digits where digits are asked for, 1 and 2 for yes and no, 0 for a person.
 
+use std::sync::Arc;
+
 use cordboard_models::speech::SlotKind;
 
 use super::machine::{Conversation, Question, State, Topic, after};
@@ -23,6 +25,19 @@ impl Conversation {
                 if digit == '0' {
                     self.asked_for_agent();
                 }
+            }
+            // What was said so far is not wanted any more: the caller keys instead.
+            State::Answering(_) => {
+                let (text, keyed) = (Arc::from(""), String::new());
+                let question = Question {
+                    topic: Topic::Talk,
+                    text,
+                    keyed,
+                    keys_end: None,
+                    prompt: None,
+                    unheard: false,
+                };
+                self.keyed_for(question, digit);
             }
             other @ (State::Fresh | State::Away | State::Over) => self.state = other,
         }
@@ -86,7 +101,12 @@ impl Conversation {
             Topic::Slot(slot) | Topic::Confirm(slot) => {
                 self.flow.slots.get(slot).map(|slot| &slot.kind)
             }
-            Topic::Menu | Topic::More | Topic::Meant(_) | Topic::Message => None,
+            Topic::Menu
+            | Topic::More
+            | Topic::Meant(_)
+            | Topic::Talk
+            | Topic::Consent
+            | Topic::Message => None,
         }
     }
 
@@ -108,9 +128,9 @@ impl Conversation {
 
     fn wants_yes_or_no(&self, topic: &Topic) -> bool {
         match topic {
-            Topic::More | Topic::Meant(_) | Topic::Confirm(_) => true,
+            Topic::More | Topic::Meant(_) | Topic::Confirm(_) | Topic::Consent => true,
             Topic::Slot(_) => self.kind_of(topic) == Some(&SlotKind::YesNo),
-            Topic::Menu | Topic::Message => false,
+            Topic::Menu | Topic::Talk | Topic::Message => false,
         }
     }
 }

@@ -4,11 +4,13 @@
 //! Fresh ──Began──► Listening ──words──► Listening, Ranking, Calling, Away, Over
 //!                  Ranking ──Ranked, Timeout──► as Listening
 //!                  Calling ──ToolAnswered, Timeout──► Listening | Calling | Away | Over
+//!                  Answering ──Answered, Timeout──► Listening | Calling | Away | Over
 //!                  Away ──NobodyCame──► Listening (for a message)
 //! ```
 //!
-//! What each input means in a state is in `hearing` (words), `keys`, `course` (steps and tools)
-//! and `repair` (silences, misunderstandings, escalation, the end).
+//! What each input means in a state is in `hearing` (words), `keys`, `course` (steps and tools),
+//! `answer` (talks with the language model) and `repair` (silences, misunderstandings, escalation,
+//! the end).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,12 +20,14 @@ use cordboard_audio::MediaTime;
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 
+use super::answer::{Answering, Talk};
 use super::flow::Flow;
+use super::log::Log;
 use super::memory::Memory;
 use super::repair::Repairs;
 use super::values::SlotValue;
 use super::voice::Voice;
-use super::{Case, ConversationError, Input, Output, PromptId};
+use super::{Case, ConversationError, Input, Move, Output, PromptId};
 use crate::turn::TurnEvent;
 
 /// A caller's conversation with the assistant.
@@ -42,6 +46,16 @@ pub struct Conversation {
     pub(super) now: MediaTime,
     /// Number of the last request to the language model.
     pub(super) ranked: u32,
+    /// What was said.
+    pub(super) log: Log,
+    /// The talk that the language model leads, where one is.
+    pub(super) talk: Option<Talk>,
+    /// Number of the last order of an answer.
+    pub(super) asked_model: u32,
+    /// The order that the model is at.
+    pub(super) with_model: Option<u32>,
+    /// Calls of tools that the model was told of.
+    pub(super) calls_told: u32,
     /// Whether a hand-over failed, so that another is not worth trying.
     pub(super) nobody_came: bool,
     /// How often a message was asked for.
@@ -62,6 +76,8 @@ pub(super) enum State {
     Ranking(Ranking),
     /// A tool runs.
     Calling(Calling),
+    /// The language model answers.
+    Answering(Answering),
     /// A human takes over.
     Away,
     /// Goodbye was said.
@@ -78,8 +94,8 @@ pub(super) struct Question {
     pub(super) keyed: String,
     /// When the keys are taken for all.
     pub(super) keys_end: Option<MediaTime>,
-    /// What asks it.
-    pub(super) prompt: PromptId,
+    /// What asks it; where nothing does, the caller was talking anyway.
+    pub(super) prompt: Option<PromptId>,
     /// Whether no voice could ask it.
     pub(super) unheard: bool,
 }
@@ -97,6 +113,10 @@ pub(super) enum Topic {
     Confirm(String),
     /// Whether an intent was meant.
     Meant(Meant),
+    /// Whatever the language model is to answer.
+    Talk,
+    /// Whether a tool may be called that the language model wants.
+    Consent,
     /// A message, for when nobody came.
     Message,
 }
@@ -159,6 +179,11 @@ impl Conversation {
             repairs: Repairs::default(),
             now: MediaTime::ZERO,
             ranked: 0,
+            log: Log::default(),
+            talk: None,
+            asked_model: 0,
+            with_model: None,
+            calls_told: 0,
             nobody_came: false,
             messages_asked: 0,
             faulty: None,
@@ -187,6 +212,7 @@ impl Conversation {
                 if heard.unsaid.is_empty() && !heard.text.is_empty() {
                     self.repairs.unspoken = 0;
                 }
+                self.log.heard(prompt, &heard.text);
                 self.voice.ended(prompt, heard);
             }
             (_, Input::ToolAnswered { invocation, outcome }) => {
@@ -197,12 +223,24 @@ impl Conversation {
             (_, Input::Turn(event)) => self.turned(event),
             (_, Input::Keyed { digit }) => self.keyed(digit),
             (_, Input::Ranked { request, ranked }) => self.was_ranked(request, &ranked),
+            (_, Input::Answered { order, event }) => self.answer_came(order, event),
+            (_, Input::AnswerFailed { order, why }) => self.answer_failed(order, &why),
             (_, Input::NobodyCame) => self.nobody_came(),
             (_, Input::AgentLeft) => self.agent_left(),
             (_, Input::Timeout) => self.timed_out(),
         }
         self.own_up();
+        self.settle_model();
         Ok(())
+    }
+
+    /// Calls the model off where its answer is not waited for any more.
+    fn settle_model(&mut self) {
+        let Some(order) = self.with_model else { return };
+        if !matches!(&self.state, State::Answering(answering) if answering.request == order) {
+            self.with_model = None;
+            self.outputs.push_back(Output::Move(Move::DropAnswer(order)));
+        }
     }
 
     /// Gives the next output; drain until [`Output::Wait`].
@@ -234,6 +272,7 @@ impl Conversation {
             State::Listening(question) => question.keys_end,
             State::Ranking(ranking) => Some(ranking.deadline),
             State::Calling(calling) => Some(calling.deadline),
+            State::Answering(answering) => Some(answering.deadline()),
             State::Fresh | State::Away | State::Over => None,
         }
     }
@@ -243,7 +282,8 @@ impl Conversation {
             TurnEvent::CallerYielded(utterance) => self.spoken(&utterance),
             TurnEvent::Silence { owed_by, lasting } => self.silent(owed_by, lasting),
             // The floor has already stopped the voice; what was heard comes with `PromptEnded`.
-            TurnEvent::CallerBegan | TurnEvent::Interrupted => {}
+            TurnEvent::Interrupted => self.answer_interrupted(),
+            TurnEvent::CallerBegan => {}
         }
     }
 
@@ -255,6 +295,7 @@ impl Conversation {
             State::Listening(question) => self.keys_done(question),
             State::Ranking(ranking) => self.not_ranked(ranking.question),
             State::Calling(calling) => self.tool_lapsed(calling.invocation),
+            State::Answering(answering) => self.answer_due(answering),
             other @ (State::Fresh | State::Away | State::Over) => self.state = other,
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::values::SlotValue;
-use super::{Case, ToolOutcome};
+use super::{Case, Tool, ToolOutcome};
 use crate::timeline::{ActionFact, SlotFact, Verified};
 
 /// A value that the caller gave.
@@ -89,6 +89,16 @@ impl Memory {
     ) -> impl Iterator<Item = &'a Record> {
         let all = self.records.values();
         all.filter(move |record| record.tool == tool && record.arguments == *arguments)
+    }
+
+    /// What a tool answered to these arguments, where that was an outcome and no failure.
+    pub(super) fn answered(&self, tool: &Tool, arguments: &Value) -> Option<ToolOutcome> {
+        let answered: Vec<&Record> = self.alike(&tool.name, arguments).collect();
+        answered.iter().rev().find_map(|record| {
+            let outcome = record.outcome.as_ref()?;
+            tool.outcome(&outcome.verdict)?;
+            Some(outcome.clone())
+        })
     }
 
     /// Slots and results as conditions and templates read them.

@@ -5,12 +5,14 @@
 //! deadline come out of `poll_output`. Deliberately absent: clocks, randomness, I/O, sound, the
 //! floor (`turn`), and what a hand-over does (`escalation`).
 
+mod answer;
 mod border;
 mod correction;
 mod course;
 pub mod flow;
 mod hearing;
 mod keys;
+mod log;
 mod machine;
 mod memory;
 mod phrases;
@@ -19,6 +21,7 @@ mod understand;
 pub mod values;
 mod voice;
 
+pub use answer::AnswerOrder;
 pub use border::{
     Case, Heard, Input, Interruptible, Invocation, Move, Output, Prompt, PromptId, RankRequest,
     ToolOutcome,

@@ -61,6 +61,7 @@ impl Conversation {
     pub(super) fn silent(&mut self, owed_by: Debtor, _lasting: Duration) {
         match &self.state {
             State::Ranking(_) | State::Calling(_) => self.say_waiting(),
+            State::Answering(_) => self.fill_in(),
             State::Listening(question) if question.keyed.is_empty() => {
                 // What is queued will be heard; a second voice on top of it helps nobody.
                 if owed_by == Debtor::Assistant && !self.voice.is_idle() {
@@ -85,8 +86,8 @@ impl Conversation {
     pub(super) fn unspoken(&mut self, prompt: PromptId) {
         self.repairs.unspoken += 1;
         match &mut self.state {
-            State::Listening(question) => question.unheard |= question.prompt == prompt,
-            State::Ranking(_) | State::Calling(_) => {}
+            State::Listening(question) => question.unheard |= question.prompt == Some(prompt),
+            State::Ranking(_) | State::Calling(_) | State::Answering(_) => {}
             State::Fresh | State::Away | State::Over => return,
         }
         if self.repairs.unspoken >= MAX_UNSPOKEN {
@@ -102,7 +103,12 @@ impl Conversation {
                 Topic::Slot(slot)
             }
             Topic::Meant(_) => Topic::Menu,
-            other @ (Topic::Menu | Topic::More | Topic::Slot(_) | Topic::Message) => other,
+            other @ (Topic::Menu
+            | Topic::More
+            | Topic::Slot(_)
+            | Topic::Talk
+            | Topic::Consent
+            | Topic::Message) => other,
         };
         self.repair(topic, RepairCause::Denied);
     }
@@ -170,6 +176,13 @@ impl Conversation {
             Topic::Meant(_) => {
                 self.say(&prompts.yes_or_no);
                 prompts.confirm_intent.clone()
+            }
+            Topic::Talk => prompts.anything_else.clone(),
+            Topic::Consent => {
+                self.say(&prompts.yes_or_no);
+                let question = self.talk.as_ref().map(|talk| Arc::clone(&talk.consent));
+                self.ask_text(topic, question.unwrap_or_default());
+                return;
             }
             Topic::Message => prompts.message_ask.clone(),
         };

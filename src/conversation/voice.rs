@@ -48,6 +48,16 @@ impl Voice {
         self.stretch = SLOW;
     }
 
+    /// Length of speech against normal.
+    pub(super) const fn stretch(&self) -> f32 {
+        self.stretch
+    }
+
+    /// What "repeat" repeats from now on, after what it did before.
+    pub(super) fn add_answer(&mut self, text: &str) {
+        self.answers.push(Arc::from(text));
+    }
+
     pub(super) fn forget_answers(&mut self) {
         self.answers.clear();
     }
@@ -101,7 +111,7 @@ impl Conversation {
     pub(super) fn answer(&mut self, template: &str) {
         let text = self.filled(template, &[]);
         if !text.is_empty() {
-            self.voice.answers.push(Arc::from(text.as_str()));
+            self.voice.add_answer(&text);
             self.say_text(&text, Interruptible::Yes);
         }
     }
@@ -117,15 +127,26 @@ impl Conversation {
             return;
         }
         let prompt = self.voice.prompt(Arc::from(text), interruptible);
+        self.log.assistant(prompt.id, text);
         self.outputs.push_back(Output::Move(Move::Say(prompt)));
     }
 
     /// Says that it takes a while, unless that is already about to be said.
     pub(super) fn say_waiting(&mut self) {
+        let flow = Arc::clone(&self.flow);
+        self.say_filler(&flow.file.prompts.waiting);
+    }
+
+    /// Says that an answer is being thought of.
+    pub(super) fn say_thinking(&mut self) {
+        let flow = Arc::clone(&self.flow);
+        self.say_filler(&flow.file.prompts.thinking);
+    }
+
+    fn say_filler(&mut self, wordings: &[String]) {
         if self.voice.filler.is_some() {
             return;
         }
-        let wordings = &self.flow.file.prompts.waiting;
         let first = usize::try_from(self.voice.seed % wordings.len() as u64).unwrap_or(0);
         let text = wordings[(first + self.voice.fillers_said) % wordings.len()].clone();
         self.voice.fillers_said += 1;
@@ -154,21 +175,30 @@ impl Conversation {
                 let title = title.cloned().unwrap_or_default();
                 self.filled(template, &[("title", Value::String(title))])
             }
-            Topic::Menu | Topic::More | Topic::Slot(_) | Topic::Message => {
-                self.filled(template, &[])
-            }
+            Topic::Menu
+            | Topic::More
+            | Topic::Slot(_)
+            | Topic::Talk
+            | Topic::Consent
+            | Topic::Message => self.filled(template, &[]),
         };
         self.ask_text(topic, Arc::from(text));
     }
 
-    /// Asks a question whose wording is ready.
+    /// Asks a question whose wording is ready; where it has none, just listens.
     pub(super) fn ask_text(&mut self, topic: Topic, text: Arc<str>) {
-        let expectation = self.expectation(&topic);
-        let prompt = self.voice.prompt(Arc::clone(&text), Interruptible::Yes);
-        let id = prompt.id;
-        self.outputs.push_back(Output::Move(Move::Ask(prompt, Arc::new(expectation))));
+        let expectation = Arc::new(self.expectation(&topic));
+        let (wanted, asked) = if text.is_empty() {
+            (Move::Listen(expectation), None)
+        } else {
+            let prompt = self.voice.prompt(Arc::clone(&text), Interruptible::Yes);
+            let id = prompt.id;
+            self.log.assistant(id, &text);
+            (Move::Ask(prompt, expectation), Some(id))
+        };
+        self.outputs.push_back(Output::Move(wanted));
         let (keyed, keys_end) = (String::new(), None);
-        let question = Question { topic, text, keyed, keys_end, prompt: id, unheard: false };
+        let question = Question { topic, text, keyed, keys_end, prompt: asked, unheard: false };
         self.state = State::Listening(question);
     }
 
@@ -243,7 +273,10 @@ impl Conversation {
                 }
                 Expectation { kinds: vec![SlotKind::YesNo], phrases, open: false }
             }
-            Topic::Meant(_) => {
+            Topic::Talk => {
+                Expectation { kinds: vec![SlotKind::Open], phrases: everything(), open: true }
+            }
+            Topic::Meant(_) | Topic::Consent => {
                 Expectation { kinds: vec![SlotKind::YesNo], phrases: everything(), open: false }
             }
             Topic::Message => Expectation {

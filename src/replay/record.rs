@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cordboard_audio::{SampleRate, codec::Codec};
-use cordboard_models::speech::{Hypothesis, HypothesisKind, Ranked, Speech, SpokenWord, Word};
+use cordboard_models::speech::{
+    AnswerEvent, Hypothesis, HypothesisKind, Ranked, Speech, SpokenWord, ToolCall, Word,
+};
 
-use crate::call::{CallFacts, EndCause, Input, JobId, LegEvent, MediaPacket, Network};
+use crate::call::{CallFacts, EndCause, EngineRole, Input, JobId, LegEvent, MediaPacket, Network};
 use crate::conversation::ToolOutcome;
 use crate::escalation::AgentRef;
 use crate::timeline::{LegRole, ToolVerdict};
@@ -57,6 +59,8 @@ const AGENT_OFFERED: u8 = 10;
 const NOBODY_CAME: u8 = 11;
 const PACKET_FETCHED: u8 = 12;
 const STOP: u8 = 13;
+const ANSWERED: u8 = 20;
+const FAILED_OVER: u8 = 21;
 
 /// Writes what must be known beside the inputs: with them and the flow of that version, the call
 /// can be run again.
@@ -140,6 +144,21 @@ pub fn encode(input: &Input<'_>) -> (u8, Vec<u8>) {
         }
         Input::PacketFetched => PACKET_FETCHED,
         Input::Stop => STOP,
+        Input::Answered { job, event } => {
+            to.number(u64::from(job.0));
+            put_answer(&mut to, event);
+            ANSWERED
+        }
+        Input::FailedOver { role, engine, why } => {
+            to.byte(match role {
+                EngineRole::Recognizer => 0,
+                EngineRole::Synthesizer => 1,
+                EngineRole::LanguageModel => 2,
+            });
+            to.number(u64::from(*engine));
+            to.text(why);
+            FAILED_OVER
+        }
     };
     (kind, to.into_bytes())
 }
@@ -184,6 +203,16 @@ pub fn decode(kind: u8, bytes: &[u8]) -> Result<Input<'_>, RecordError> {
         NOBODY_CAME => Input::NobodyCame { packet_id: from.text()?.to_owned() },
         PACKET_FETCHED => Input::PacketFetched,
         STOP => Input::Stop,
+        ANSWERED => Input::Answered { job: job(&mut from)?, event: take_answer(&mut from)? },
+        FAILED_OVER => {
+            let role = match from.byte()? {
+                0 => EngineRole::Recognizer,
+                1 => EngineRole::Synthesizer,
+                2 => EngineRole::LanguageModel,
+                tag => return Err(RecordError::Unknown { tag, place: "an engine's role" }),
+            };
+            Input::FailedOver { role, engine: from.small()?, why: from.text()?.to_owned() }
+        }
         tag => return Err(RecordError::Unknown { tag, place: "an input" }),
     };
     Ok(input)
@@ -442,6 +471,36 @@ fn take_outcome(from: &mut Reader<'_>) -> Result<ToolOutcome, RecordError> {
     let broken = |_| RecordError::Broken { place: "result" };
     let result = serde_json::from_str(from.text()?).map_err(broken)?;
     Ok(ToolOutcome { verdict, result, took_ms: from.number()? })
+}
+
+fn put_answer(to: &mut Writer, event: &AnswerEvent) {
+    match event {
+        AnswerEvent::Sentence(text) => {
+            to.byte(0);
+            to.text(text);
+        }
+        AnswerEvent::Called(call) => {
+            to.byte(1);
+            to.text(&call.id);
+            to.text(&call.name);
+            to.text(&call.arguments.to_string());
+        }
+        AnswerEvent::Ended => to.byte(2),
+    }
+}
+
+fn take_answer(from: &mut Reader<'_>) -> Result<AnswerEvent, RecordError> {
+    Ok(match from.byte()? {
+        0 => AnswerEvent::Sentence(from.text()?.to_owned()),
+        1 => {
+            let (id, name) = (from.text()?.to_owned(), from.text()?.to_owned());
+            let broken = |_| RecordError::Broken { place: "arguments" };
+            let arguments = serde_json::from_str(from.text()?).map_err(broken)?;
+            AnswerEvent::Called(ToolCall { id, name, arguments })
+        }
+        2 => AnswerEvent::Ended,
+        tag => return Err(RecordError::Unknown { tag, place: "a part of an answer" }),
+    })
 }
 
 /// The longest time that a record may hold: a day.

@@ -150,10 +150,17 @@ pub struct RemoteLanguage {
     /// What a caller wants is ranked within so long, or another engine is asked.
     #[serde(default = "rank_ms", deserialize_with = "parse::within::<_, 100, 2_300>")]
     pub rank_ms: u64,
+    /// An answer to a caller begins within so long, or another engine is asked.
+    #[serde(default = "answer_first_ms", deserialize_with = "parse::within::<_, 100, 2_000>")]
+    pub answer_first_ms: u64,
 }
 
 const fn rank_ms() -> u64 {
     1_500
+}
+
+const fn answer_first_ms() -> u64 {
+    900
 }
 
 fn socket<'de, D: Deserializer<'de>>(de: D) -> Result<Address, D::Error> {

@@ -56,11 +56,7 @@ pub(super) fn is_ours(address: IpAddr) -> bool {
 }
 
 /// Looks each second; tells the intake and the log.
-pub(super) async fn watch(
-    mut addresses: Addresses,
-    intake: Arc<Intake>,
-    stop: CancellationToken,
-) {
+pub(super) async fn watch(mut addresses: Addresses, intake: Arc<Intake>, stop: CancellationToken) {
     let mut looks = tokio::time::interval(LOOK_PERIOD);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

@@ -14,7 +14,7 @@ use cordboard_models::voice::Flite;
 
 use super::ServeError;
 use super::choice::{self, RecognizerChoice};
-use super::inference::{Ears, VoiceLineup, Voices};
+use super::inference::{Answers, Ears, VoiceLineup, Voices};
 use super::remote::Remote;
 use super::services::PromptCache;
 use crate::conversation::Flow;
@@ -25,6 +25,7 @@ use crate::settings::{ModelSettings, RemoteSettings, VadChoice};
 pub(super) struct Engines {
     pub(super) ears: Ears,
     pub(super) voices: Voices,
+    pub(super) answers: Answers,
     pub(super) prompts: PromptCache,
     pub(super) silero: Option<Arc<SileroWeights>>,
 }
@@ -39,6 +40,7 @@ impl Engines {
         threads: &mut Vec<JoinHandle<()>>,
     ) -> Result<Self, ServeError> {
         let silero = silero(settings)?;
+        check_answers(remote, flows.clone())?;
         let remote = Remote::start(remote)?;
         let ears = open_ears(settings, settings.recognizers, flows.clone())?;
         let voices = (0..settings.synthesizers)
@@ -53,6 +55,7 @@ impl Engines {
         Ok(Self {
             ears: Ears::start(remote.ears(ears)?, threads),
             voices: Voices::start(voices, threads),
+            answers: Answers::new(remote.answers()?),
             prompts,
             silero,
         })
@@ -66,6 +69,7 @@ pub(super) fn prepare<'a>(
     remote: &RemoteSettings,
     flows: impl Iterator<Item = &'a Arc<Flow>> + Clone,
 ) -> Result<PromptCache, ServeError> {
+    check_answers(remote, flows.clone())?;
     open_ears(settings, 1, flows.clone())?;
     let language = Box::new(Phrasebook::default()) as Box<dyn LanguageModel>;
     let mut voices = Remote::start(remote)?.voices(vec![(open_voice(settings)?, language)])?;
@@ -73,8 +77,13 @@ pub(super) fn prepare<'a>(
 }
 
 /// Everything that would keep the engines from starting, or from hearing these flows.
-pub(super) fn faults(settings: &ModelSettings, flows: &[Arc<Flow>]) -> Vec<ServeError> {
+pub(super) fn faults(
+    settings: &ModelSettings,
+    remote: &RemoteSettings,
+    flows: &[Arc<Flow>],
+) -> Vec<ServeError> {
     let mut faults: Vec<ServeError> = silero(settings).err().into_iter().collect();
+    faults.extend(check_answers(remote, flows.iter()).err());
     match choice::recognizer(settings) {
         Ok(RecognizerChoice::PocketSphinx) => match PocketSphinx::open(&sphinx(settings)) {
             Ok(ears) => faults.extend(flows.iter().filter_map(|it| check_words(&ears, it).err())),
@@ -148,6 +157,17 @@ fn whisper(settings: &ModelSettings, count: usize) -> Result<Vec<Box<dyn Recogni
     }
     ears.push(Box::new(first));
     Ok(ears)
+}
+
+/// A step that nobody answers stops the start, not a caller.
+fn check_answers<'a>(
+    remote: &RemoteSettings,
+    mut flows: impl Iterator<Item = &'a Arc<Flow>>,
+) -> Result<(), ServeError> {
+    match flows.find(|flow| remote.languages.is_empty() && flow.wants_answers()) {
+        Some(flow) => Err(ServeError::NobodyAnswers { flow: flow.name().to_owned() }),
+        None => Ok(()),
+    }
 }
 
 /// A word that the ears cannot know stops the start, not a caller.

@@ -3,17 +3,26 @@
 //! A recognition takes a session of its own from a fixed pool; where none is free it is refused,
 //! and the call asks for the keypad. A synthesis waits in one bounded queue; where that is full it
 //! is refused too. Each place has a line-up of engines in order of preference, and goes on with
-//! the next where one fails within a turn (`failover`). Nothing here decides anything of a call.
+//! the next where one fails within a turn (`failover`). Answers of language models over the network
+//! need no thread: so many at once, then they are refused. Nothing here decides anything of a call.
 
+mod answers;
 mod ears;
 mod voices;
 
 use std::thread::JoinHandle;
 
+use cordboard_models::speech::EngineFault;
+
+pub(crate) use answers::Answers;
+pub(super) use answers::Running;
 pub(super) use ears::SessionIndex;
 pub(crate) use ears::{EarLineup, Ears};
 pub(super) use voices::Wanted;
 pub(crate) use voices::{VoiceLineup, Voices};
+
+use super::mailbox::ReplyTo;
+use crate::call::{EngineRole, Input};
 
 /// How much inference workers stand back for media workers (setpriority(2), of this thread alone).
 const NICENESS: i32 = 5;
@@ -28,4 +37,10 @@ fn spawn(name: String, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
             body();
         })
         .expect("the system gives a thread at start, or there is nothing to serve with")
+}
+
+/// Tells the call that an engine failed within a turn and the next one goes on.
+fn failed_over(reply: &ReplyTo, role: EngineRole, engine: usize, fault: &EngineFault) {
+    let engine = u32::try_from(engine).unwrap_or(u32::MAX);
+    reply.give(Input::FailedOver { role, engine, why: fault.to_string() });
 }

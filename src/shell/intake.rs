@@ -182,8 +182,7 @@ impl Intake {
     /// Counts a call in, where there is room.
     fn admit(&self, reception: &Reception) -> bool {
         let room = |live: usize| (live < reception.calls_max).then_some(live + 1);
-        self.is_open()
-            && self.live.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).is_ok()
+        self.is_open() && self.live.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).is_ok()
     }
 
     fn facts(

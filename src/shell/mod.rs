@@ -50,7 +50,7 @@ use crate::conversation::{Flow, FlowFault};
 use crate::desk::{AgentProfile, Desk, DeskSettings, QueueRules};
 use crate::escalation::{AGENT_GONE, AGENT_LOST, AgentRef, Rules, Wording};
 use crate::leg::MediaSettings;
-use crate::settings::{ModelSettings, RouteSettings, Settings};
+use crate::settings::{RouteSettings, Settings};
 use crate::store::{Store, StoreFault, StoreOptions};
 use crate::timeline::CallId;
 use crate::turn::{Pauses, TurnSettings};
@@ -109,6 +109,15 @@ pub enum ServeError {
         flow: String,
         /// The word, and what to do.
         unknown: cordboard_models::ears::lexicon::UnknownWord,
+    },
+    /// A flow lets a language model answer, and there is none that can.
+    #[error(
+        "flow {flow} has a step with `answer`, and no language model is named that answers; add \
+         [[remote.language]], or take the step out"
+    )]
+    NobodyAnswers {
+        /// The flow.
+        flow: String,
     },
     /// A file of weights cannot be read.
     #[error("weights {path} cannot be read: {source}; run make weights, or set models.vad")]
@@ -215,8 +224,8 @@ pub enum ServeError {
 /// Everything that would keep the engines of these settings from starting, or from hearing what
 /// callers may say in these flows. Takes a second, and no lasting memory.
 #[must_use]
-pub fn engine_faults(models: &ModelSettings, flows: &[Arc<Flow>]) -> Vec<ServeError> {
-    engines::faults(models, flows)
+pub fn engine_faults(settings: &Settings, flows: &[Arc<Flow>]) -> Vec<ServeError> {
+    engines::faults(&settings.models, &settings.remote, flows)
 }
 
 /// What keeps the trunks and the certificates of these settings from being used; and when our
@@ -285,6 +294,7 @@ impl Service {
         let services = Arc::new(Services {
             ears: engines.ears,
             voices: engines.voices,
+            answers: engines.answers,
             prompts: engines.prompts,
             silero: engines.silero,
             store: store.clone(),

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use cordboard_models::remote::{
     Cartesia, CartesiaConfig, Chat, ChatConfig, ChatLimits, Deepgram, DeepgramConfig, Network,
-    RemoteRanking, Secret,
+    RemoteAnswers, RemoteRanking, Secret,
 };
-use cordboard_models::speech::{LanguageModel, Recognizer, Synthesizer};
+use cordboard_models::speech::{Answerer, LanguageModel, Recognizer, Synthesizer};
 
 use super::ServeError;
 use super::inference::{EarLineup, VoiceLineup};
@@ -68,6 +68,22 @@ impl<'a> Remote<'a> {
         local.into_iter().map(lineup).collect()
     }
 
+    /// The language models that answer, in order.
+    pub(super) fn answers(&self) -> Result<Vec<Box<dyn Answerer>>, ServeError> {
+        let Some(network) = &self.network else { return Ok(Vec::new()) };
+        let each = self.settings.languages.iter().enumerate();
+        each.map(|(index, settings)| {
+            let limits = ChatLimits {
+                first: Duration::from_millis(settings.answer_first_ms),
+                between: ANSWER_BETWEEN,
+                ..ChatLimits::default()
+            };
+            let chat = chat(index, settings, limits)?;
+            Ok(Box::new(RemoteAnswers::new(network.clone(), chat)) as Box<dyn Answerer>)
+        })
+        .collect()
+    }
+
     fn recognizer(
         &self,
         index: usize,
@@ -113,21 +129,30 @@ impl<'a> Remote<'a> {
         settings: &RemoteLanguage,
     ) -> Result<Option<Box<dyn LanguageModel>>, ServeError> {
         let Some(network) = self.network.clone() else { return Ok(None) };
-        let name = format!("remote.language.{index}");
-        let key = key(&name, settings.key_env.as_deref(), settings.key_file.as_deref())?;
-        match settings.form {
-            LanguageForm::Openai => {
-                let whole = Duration::from_millis(settings.rank_ms);
-                let chat = Chat::new(ChatConfig {
-                    address: settings.url.clone(),
-                    key,
-                    model: settings.model.clone(),
-                    headers: headers(&settings.headers),
-                    limits: ChatLimits { first: whole, whole, ..ChatLimits::default() },
-                });
-                let chat = chat.map_err(|source| ServeError::Remote { name, source })?;
-                Ok(Some(Box::new(RemoteRanking::new(network, chat))))
-            }
+        let whole = Duration::from_millis(settings.rank_ms);
+        let limits = ChatLimits { first: whole, whole, ..ChatLimits::default() };
+        let chat = chat(index, settings, limits)?;
+        Ok(Some(Box::new(RemoteRanking::new(network, chat))))
+    }
+}
+
+/// An answer that stops for so long is gone on with by another engine.
+const ANSWER_BETWEEN: Duration = Duration::from_millis(1_500);
+
+/// A language model of the settings, under limits.
+fn chat(index: usize, settings: &RemoteLanguage, limits: ChatLimits) -> Result<Chat, ServeError> {
+    let name = format!("remote.language.{index}");
+    let key = key(&name, settings.key_env.as_deref(), settings.key_file.as_deref())?;
+    match settings.form {
+        LanguageForm::Openai => {
+            let chat = Chat::new(ChatConfig {
+                address: settings.url.clone(),
+                key,
+                model: settings.model.clone(),
+                headers: headers(&settings.headers),
+                limits,
+            });
+            chat.map_err(|source| ServeError::Remote { name, source })
         }
     }
 }

@@ -8,10 +8,10 @@ use cordboard_audio::codec::Encoder;
 use cordboard_audio::halfband::Doubler;
 use cordboard_audio::vad::SpeechMeter;
 use cordboard_audio::{FRAME_SAMPLES_MAX, MediaTime, SampleRate};
-use cordboard_models::speech::{EndOfTurn, Speech, SpeechRequest, TurnSoFar};
+use cordboard_models::speech::{AnswerEvent, EndOfTurn, Speech, SpeechRequest, TurnSoFar};
 use cordboard_sip::endpoint::LegSignal;
 
-use super::inference::{SessionIndex, Wanted};
+use super::inference::{Running, SessionIndex, Wanted};
 use super::mailbox::{ReplyTo, SeatId};
 use super::media::NewCall;
 use super::services::{Services, ToDesk};
@@ -60,6 +60,8 @@ pub(super) struct Seat {
     asked_voice: Option<(JobId, Duration)>,
     /// Lines that are being synthesized.
     orders: Vec<(JobId, Wanted)>,
+    /// The answer that a language model is at.
+    answer: Option<(JobId, Running)>,
     recorder: Option<Recorder>,
     inputs: Option<InputsWriter>,
     apology: Option<Apology>,
@@ -94,6 +96,7 @@ impl Seat {
             sessions: Vec::new(),
             asked_voice: None,
             orders: Vec::new(),
+            answer: None,
             recorder: None,
             inputs,
             apology: None,
@@ -197,6 +200,11 @@ impl Seat {
         }
         if let Input::Spoken { job, last: true, .. } | Input::Refused { job, .. } = &input {
             self.orders.retain(|(held, _)| held != job);
+        }
+        if let Input::Answered { job, event: AnswerEvent::Ended } | Input::Refused { job, .. } =
+            &input
+        {
+            self.answer.take_if(|(held, _)| held == job);
         }
         let now = self.now();
         self.keep_input(now, &input);
@@ -370,6 +378,13 @@ impl Seat {
                 self.orders.push((job, wanted));
                 None
             }
+            Job::Answer { job, request } => match services.answers.begin(job, request, reply) {
+                Ok(running) => {
+                    self.answer = Some((job, running));
+                    None
+                }
+                Err(why) => Some(Input::Refused { job, why: why.to_owned() }),
+            },
             Job::Rank(request) => {
                 let number = request.id;
                 let queued = services.voices.rank(request, reply);
@@ -538,8 +553,9 @@ impl Seat {
         Some(self.sessions.swap_remove(place).1)
     }
 
-    /// Stops the synthesis of a line that nobody will hear.
+    /// Stops the synthesis of a line that nobody will hear, or an answer that nobody wants.
     fn call_off(&mut self, job: JobId) {
+        self.answer.take_if(|(held, _)| *held == job);
         if let Some(place) = self.orders.iter().position(|(held, _)| *held == job) {
             self.orders.swap_remove(place).1.cancel();
         }

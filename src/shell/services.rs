@@ -12,7 +12,7 @@ use crossbeam_channel::Sender;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::inference::{Ears, Voices};
+use super::inference::{Answers, Ears, Voices};
 use super::mailbox::{ReplyTo, SeatId, ToWorker};
 use super::seat::LineId;
 use super::telemetry::Figures;
@@ -110,6 +110,8 @@ pub(crate) struct Services {
     pub(crate) ears: Ears,
     /// The synthesizers.
     pub(crate) voices: Voices,
+    /// The language models that answer.
+    pub(crate) answers: Answers,
     /// The prompts known beforehand.
     pub(crate) prompts: PromptCache,
     /// Weights of the voice activity detector; earshot where there are none.

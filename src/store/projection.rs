@@ -175,7 +175,8 @@ impl Projector {
     /// The remembered place, or an earlier one where the spool is not what it was.
     async fn starting_place(&self) -> Result<Position, ProjectionFault> {
         let sql = "SELECT segment, offset FROM projected";
-        let (segment, offset): (i64, i64) = sqlx::query_as(sql).fetch_one(&self.database.pool()).await?;
+        let (segment, offset): (i64, i64) =
+            sqlx::query_as(sql).fetch_one(&self.database.pool()).await?;
         let place = Position { segment: unsigned(segment), offset: unsigned(offset) };
         let end = *self.written.borrow();
         if place.segment > end.segment {

@@ -158,7 +158,9 @@ impl Store {
     /// Deletes a damaged database that was set aside: it has timelines in it, too.
     async fn delete_damaged(&self, before_unix_ms: u64) {
         let aside = self.0.database.aside();
-        let delete = move || written_before(&aside, before_unix_ms).is_ok_and(|is_old| is_old && delete_file(&aside));
+        let delete = move || {
+            written_before(&aside, before_unix_ms).is_ok_and(|is_old| is_old && delete_file(&aside))
+        };
         let _ = tokio::task::spawn_blocking(delete).await;
     }
 

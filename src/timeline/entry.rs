@@ -214,6 +214,13 @@ pub enum What {
         /// How long it took, ms.
         took_ms: u64,
     },
+    /// A tool that the language model wanted was not called: the flow does not allow it.
+    ToolDenied {
+        /// What the model named.
+        tool: String,
+        /// Why.
+        why: String,
+    },
     /// The caller left a message.
     MessageTaken {
         /// The words as recognized.
@@ -325,6 +332,15 @@ pub enum What {
     Stalled {
         /// For how long, ms.
         for_ms: u64,
+    },
+    /// An engine failed within a turn, and the next one of its line-up went on.
+    FailedOver {
+        /// "recognizer", "synthesizer", "language_model".
+        role: String,
+        /// The place in the line-up of the one that failed, from 0.
+        engine: u32,
+        /// What it said.
+        why: String,
     },
     /// A panic was caught at the call's step.
     Panicked,

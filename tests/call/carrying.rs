@@ -132,6 +132,16 @@ impl World {
                     Mouth::RefuseOnly { .. } => self.speak_later(120, job, &request),
                 }
             }
+            Job::Answer { job, request } => {
+                for (after_ms, part) in self.model.answer(&request) {
+                    let input = match part {
+                        Ok(event) => Input::Answered { job, event },
+                        Err(why) => Input::Refused { job, why },
+                    };
+                    self.later(after_ms, Due::Input(input));
+                }
+                self.asked_model.push(request);
+            }
             Job::Rank(request) => {
                 let ranked = Input::Ranked { request: request.id, ranked: vec![] };
                 if let Some(after_ms) = self.ranks_ms {

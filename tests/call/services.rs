@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use cordboard::conversation::ToolOutcome;
 use cordboard::timeline::ToolVerdict;
-use cordboard_models::speech::{Hypothesis, HypothesisKind, Word};
+use cordboard_models::speech::{AnswerEvent, AnswerRequest, Hypothesis, HypothesisKind, Word};
 use serde_json::{Value, json};
 
 /// How a recognizer behaves.
@@ -33,6 +33,19 @@ pub(crate) enum Mouth {
     Break { after_words: usize },
     /// Says nothing, ever.
     Dead,
+}
+
+/// Parts of an answer, each so long after the request; or why there is none.
+pub(crate) type Answer = Vec<(u64, Result<AnswerEvent, String>)>;
+
+/// A language model by script: answer by answer; it never says anything where none is left.
+#[derive(Debug, Default)]
+pub(crate) struct Model(pub(crate) VecDeque<Answer>);
+
+impl Model {
+    pub(crate) fn answer(&mut self, _: &AnswerRequest) -> Answer {
+        self.0.pop_front().unwrap_or_default()
+    }
 }
 
 /// How a tool answers.

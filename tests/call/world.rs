@@ -14,11 +14,12 @@ use cordboard::timeline::{CallId, Entry, LegKind, LegRole, Links, Outcome, What}
 use cordboard::turn::TurnSettings;
 use cordboard_audio::vad::SpeechMeter;
 use cordboard_audio::{MediaTime, SampleRate, tone};
+use cordboard_models::speech::AnswerRequest;
 
 use super::handset::{Debt, Handset};
 use super::network::Line;
 use super::office::{Habit, Office};
-use super::services::{Ears, Mouth, Script, ToolLine};
+use super::services::{Ears, Model, Mouth, Script, ToolLine};
 use super::silence;
 
 #[path = "carrying.rs"]
@@ -66,6 +67,9 @@ pub(crate) struct World {
     pub(crate) vad: Option<SpeechMeter>,
     pub(crate) mouth: Mouth,
     pub(crate) script: Script,
+    pub(crate) model: Model,
+    /// What the language model was asked.
+    pub(crate) asked_model: Vec<Arc<AnswerRequest>>,
     /// What the tools answer, invocation by invocation; the order is found where none is left.
     pub(crate) tools: VecDeque<ToolLine>,
     pub(crate) invocations: Vec<Invocation>,
@@ -152,8 +156,17 @@ impl World {
 
     /// A call that rings at such an office, under other settings than usual.
     pub(crate) fn set_up(staff: Vec<(&str, Vec<Habit>)>, settings: CallSettings) -> Self {
+        Self::of(facts(), staff, settings)
+    }
+
+    /// A call of which other things are known than usual.
+    pub(crate) fn of(
+        facts: CallFacts,
+        staff: Vec<(&str, Vec<Habit>)>,
+        settings: CallSettings,
+    ) -> Self {
         let mut world = Self {
-            call: Call::new(facts(), settings),
+            call: Call::new(facts, settings),
             now: MediaTime::ZERO,
             entries: vec![],
             caller: Handset::new(CALLER_HZ),
@@ -164,6 +177,8 @@ impl World {
             vad: None,
             mouth: Mouth::Speak { after_ms: 120 },
             script: Script::default(),
+            model: Model::default(),
+            asked_model: vec![],
             tools: VecDeque::new(),
             invocations: vec![],
             tape: vec![],

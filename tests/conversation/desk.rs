@@ -5,7 +5,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cordboard::conversation::{
-    Conversation, Flow, Heard, Input, Invocation, Move, Output, Prompt, PromptId, ToolOutcome,
+    AnswerOrder, Conversation, Flow, Heard, Input, Invocation, Move, Output, Prompt, PromptId,
+    ToolOutcome,
 };
 use cordboard::timeline::{Debtor, ToolVerdict, Trigger, What};
 use cordboard::turn::{TurnEvent, Utterance};
@@ -37,6 +38,9 @@ pub(crate) struct Table {
     pub(crate) asked: Option<Arc<Expectation>>,
     pub(crate) invoked: Vec<Invocation>,
     pub(crate) ranked: Vec<u32>,
+    /// What the language model was asked, and which of it is not wanted any more.
+    pub(crate) ordered: Vec<AnswerOrder>,
+    pub(crate) dropped: Vec<u32>,
     pub(crate) escalated: Option<(Trigger, String, String)>,
     pub(crate) hung_up: bool,
     pub(crate) notes: Vec<What>,
@@ -57,6 +61,8 @@ impl Table {
             asked: None,
             invoked: vec![],
             ranked: vec![],
+            ordered: vec![],
+            dropped: vec![],
             escalated: None,
             hung_up: false,
             notes: vec![],
@@ -80,6 +86,8 @@ impl Table {
         (self.ranked, self.notes) = (vec![], vec![]);
         self.prompts.clear();
         self.invoked.clear();
+        self.ordered.clear();
+        self.dropped.clear();
         self.conversation.handle_input(self.now, input).expect("begun");
         self.drain();
         self.said()
@@ -102,6 +110,9 @@ impl Table {
                     self.asked = Some(expectation);
                 }
                 Output::Move(Move::Invoke(invocation)) => self.invoked.push(invocation),
+                Output::Move(Move::Listen(expectation)) => self.asked = Some(expectation),
+                Output::Move(Move::Answer(order)) => self.ordered.push(order),
+                Output::Move(Move::DropAnswer(order)) => self.dropped.push(order),
                 Output::Move(Move::Rank(request)) => self.ranked.push(request.id),
                 Output::Move(Move::Escalate { trigger, reason, queue }) => {
                     self.escalated = Some((trigger, reason, queue));

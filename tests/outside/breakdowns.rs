@@ -36,7 +36,8 @@ async fn a_panic_costs_one_call_whose_caller_is_handed_to_a_human() {
     let asked = |it: &Value| it["what"] == "prompt_ended" && it["heard"] == "Yes?";
     let id = call_with(&service, "unlucky", asked).await;
     let began = clock::monotonic();
-    let key = |at| Step { when: When::Answered(Duration::from_secs(at)), act: Act::Key("1".into()) };
+    let key =
+        |at| Step { when: When::Answered(Duration::from_secs(at)), act: Act::Key("1".into()) };
     let human = tokio::spawn(async move {
         let script = Script::new([key(6), key(9), key(12), key(15)]);
         agent.answer(script, PATIENCE, PATIENCE).await
@@ -56,9 +57,8 @@ async fn a_panic_costs_one_call_whose_caller_is_handed_to_a_human() {
 
     for (caller, name) in [(&mut other, "other"), (&mut neighbour, "neighbour")] {
         let packets = caller.packets();
-        let follows = |pair: &[crate::support::Packet]| {
-            pair[1].sequence == pair[0].sequence.wrapping_add(1)
-        };
+        let follows =
+            |pair: &[crate::support::Packet]| pair[1].sequence == pair[0].sequence.wrapping_add(1);
         assert!(packets.windows(2).all(follows), "{name}: a packet is missing");
         eprintln!("{name}: the longest time without a packet was {} ms", caller.gaps_ms(began).0);
         caller.hang_up().await;
@@ -109,7 +109,10 @@ async fn a_process_that_stood_still_for_two_seconds_goes_on_without_a_burst() {
     let stalled = service.api.entry(&id, |it| it["what"] == "stalled").await;
     assert!(stalled["for_ms"].as_u64().unwrap() >= 2_000, "{stalled}");
     let asked = |it: &Value| it["what"] == "prompt_ended" && it["unsaid"] == "";
-    service.api.entry(&id, |it| asked(it) && it["at_ms"].as_u64() > stalled["at_ms"].as_u64()).await;
+    service
+        .api
+        .entry(&id, |it| asked(it) && it["at_ms"].as_u64() > stalled["at_ms"].as_u64())
+        .await;
     told("process stopped for 2 s", "the prompt goes on behind the gap", caller.gaps_ms(began).1);
     assert!(!caller.is_hung_up());
     caller.hang_up().await;
@@ -148,7 +151,9 @@ impl Address {
         let address = Self(format!("198.51.100.{}", 10 + std::process::id() % 200));
         let added = address.change("add");
         if !added {
-            eprintln!("skipped: addresses of this machine may not be changed; be root, install iproute2");
+            eprintln!(
+                "skipped: addresses of this machine may not be changed; be root, install iproute2"
+            );
         }
         added.then_some(address)
     }

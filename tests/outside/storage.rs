@@ -44,7 +44,11 @@ async fn reconciled(service: &Serving) {
     })
     .await;
     let health = service.api.get("/healthz").await;
-    assert_eq!((&health["entries_dropped"], &health["status"]), (&0.into(), &"ok".into()), "{health}");
+    assert_eq!(
+        (&health["entries_dropped"], &health["status"]),
+        (&0.into(), &"ok".into()),
+        "{health}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -135,7 +139,8 @@ impl Drop for Small {
 async fn on_a_full_disk_calls_go_on_and_the_recording_is_said_to_be_incomplete() {
     let folder = Arc::new(TempDir::new().unwrap());
     let Some(disk) = Small::mount(folder.path()) else { return };
-    let mut service = Serving::start_in(folder.clone(), "[store]\nrecording = true\n[turn]\nno_input_ms = 2000");
+    let mut service =
+        Serving::start_in(folder.clone(), "[store]\nrecording = true\n[turn]\nno_input_ms = 2000");
     let began = clock::monotonic();
     let mut caller = Caller::ring(&service, "parcel", "recorded").await;
     let id = service.api.call_of("recorded").await["id"].as_str().unwrap().to_owned();

@@ -12,8 +12,9 @@ use tempfile::TempDir;
 use crate::support::{Running, call, ended, entry, eventually, rang};
 
 async fn change(folder: &Path, sql: &'static str) {
-    let options =
-        SqliteConnectOptions::new().filename(folder.join("cordboard.sqlite")).create_if_missing(true);
+    let options = SqliteConnectOptions::new()
+        .filename(folder.join("cordboard.sqlite"))
+        .create_if_missing(true);
     let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
     sqlx::query(sql).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::RemoteFault;
 use super::deepgram::place_of;
+use crate::speech::ToolCall;
 
 /// Tool calls that one answer may hold.
 const CALLS_MAX: usize = 16;
@@ -67,17 +68,6 @@ pub struct ChatRequest {
     pub choice: ToolChoice,
     /// Tokens of the answer at most.
     pub tokens_max: u32,
-}
-
-/// A tool call, whole.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ToolCall {
-    /// Its number, by which the result refers to it.
-    pub id: String,
-    /// The tool that the model named; not checked against those offered.
-    pub name: String,
-    /// The arguments, an object; not checked against the tool's schema.
-    pub arguments: Value,
 }
 
 /// Why an answer ended.

@@ -1,4 +1,4 @@
-//! The four roles of a model: ears, voice, end of turn, and language.
+//! The roles of a model: ears, voice, end of turn, and language, which ranks and answers.
 //!
 //! An engine object belongs to one inference worker at a time; none of these calls may be made on
 //! a media worker.
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cordboard_audio::SampleRate;
 
-use super::{Expectation, Hypothesis, Speech, SpeechRequest};
+use super::{AnswerEvent, AnswerRequest, Expectation, Hypothesis, Speech, SpeechRequest};
 
 /// Why an engine gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -143,4 +143,14 @@ pub trait LanguageModel: Send {
     /// # Errors
     /// `ModelFailed` where the engine gave up.
     fn rank(&mut self, said: &str, intents: &[Intent]) -> Result<Vec<Ranked>, EngineFault>;
+}
+
+/// Takes the events of an answer; nothing comes after `Ended` or a fault.
+pub type GiveAnswer = Box<dyn FnMut(Result<AnswerEvent, EngineFault>) + Send>;
+
+/// Language: answers a caller in its own words.
+pub trait Answerer: Send + Sync {
+    /// Begins an answer, whose events come from a thread of the engine's own; dropping what this
+    /// gives ends the answer.
+    fn answer(&self, request: Arc<AnswerRequest>, give: GiveAnswer) -> Box<dyn Send>;
 }

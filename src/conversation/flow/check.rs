@@ -19,7 +19,7 @@ const MAX_DIGITS: u8 = 24;
 
 /// A flow file under examination.
 pub(super) struct Check<'a> {
-    file: &'a FlowFile,
+    pub(super) file: &'a FlowFile,
     located: &'a Located,
     environment: Arc<Environment<'static>>,
     variables: Arc<BTreeMap<String, String>>,
@@ -58,7 +58,7 @@ impl<'a> Check<'a> {
             let at = join("/intents", name);
             let said =
                 self.phrases(&join(&at, "phrases"), &text.phrases, &format!("intent:{name}"));
-            let course = self.course(&at, text, &said);
+            let course = self.course(&at, text, &said, &tools);
             phrases.extend(said);
             intents.insert(name.clone(), course);
         }
@@ -82,11 +82,11 @@ impl<'a> Check<'a> {
         self.faults
     }
 
-    fn fault(&mut self, pointer: &str, kind: FaultKind, remedy: impl Into<String>) {
+    pub(super) fn fault(&mut self, pointer: &str, kind: FaultKind, remedy: impl Into<String>) {
         self.faults.push((self.located.place(pointer), kind, remedy.into()));
     }
 
-    fn unknown<'n>(
+    pub(super) fn unknown<'n>(
         &mut self,
         pointer: &str,
         what: &'static str,
@@ -257,7 +257,13 @@ impl<'a> Check<'a> {
         phrases
     }
 
-    fn course(&mut self, at: &str, text: &IntentText, phrases: &[Phrase]) -> Course {
+    fn course(
+        &mut self,
+        at: &str,
+        text: &IntentText,
+        phrases: &[Phrase],
+        tools: &BTreeMap<String, Arc<Tool>>,
+    ) -> Course {
         let filled = self.filled_in(text, phrases);
         let steps_at = join(at, "steps");
         let ids: BTreeSet<&String> =
@@ -268,11 +274,13 @@ impl<'a> Check<'a> {
             let pointer = format!("{steps_at}/{index}");
             let aimed_at = !step.id.is_empty()
                 && text.steps.iter().any(|other| {
-                    other.goto == step.id || other.on.values().any(|target| *target == step.id)
+                    other.goto == step.id
+                        || other.on.values().any(|target| *target == step.id)
+                        || other.answer.as_ref().is_some_and(|it| it.otherwise == step.id)
                 });
             reached = reached || aimed_at;
             if !reached {
-                let remedy = "remove it, or lead to it with `goto` or `on`";
+                let remedy = "remove it, or lead to it with `goto`, `on` or `otherwise`";
                 self.fault(&pointer, FaultKind::Unreachable, remedy);
             }
             self.step(&pointer, step, &ids);
@@ -283,7 +291,11 @@ impl<'a> Check<'a> {
             }
             let leaves = step.end || !step.goto.is_empty() || !step.escalate.is_empty();
             reached = !(leaves && step.when.is_empty());
-            steps.push(Step { text: step.clone(), when });
+            let answer = step.answer.as_ref().map(|answer| {
+                let at = join(&pointer, "answer");
+                Arc::new(self.answer(&at, answer, text, tools, &filled))
+            });
+            steps.push(Step { text: step.clone(), when, answer });
         }
         Course { title: text.title.clone(), steps }
     }
@@ -291,7 +303,9 @@ impl<'a> Check<'a> {
     fn step(&mut self, at: &str, step: &StepText, ids: &BTreeSet<&String>) {
         let file = self.file;
         let texts = [&step.ask, &step.invoke, &step.goto, &step.escalate];
-        let count = texts.iter().filter(|text| !text.is_empty()).count() + usize::from(step.end);
+        let count = texts.iter().filter(|text| !text.is_empty()).count()
+            + usize::from(step.end)
+            + usize::from(step.answer.is_some());
         let idle = count == 0 && step.say.is_empty() && step.forget.is_empty();
         if count > 1 || idle {
             let says = if step.say.is_empty() { "nothing" } else { "something" };
@@ -311,6 +325,13 @@ impl<'a> Check<'a> {
         }
         if !step.escalate.is_empty() && !file.queues.contains(&step.escalate) {
             self.unknown(&join(at, "escalate"), "queue", &step.escalate, &file.queues);
+        }
+        if let Some(answer) = &step.answer
+            && !answer.otherwise.is_empty()
+            && !ids.contains(&answer.otherwise)
+        {
+            let pointer = join(&join(at, "answer"), "otherwise");
+            self.unknown(&pointer, "step", &answer.otherwise, ids.iter().copied());
         }
         if step.invoke.is_empty() {
             return;
@@ -389,7 +410,12 @@ impl<'a> Check<'a> {
     }
 
     /// Examines a template and gives the variables that it reads.
-    fn template(&mut self, at: &str, text: &str, known: &BTreeSet<String>) -> BTreeSet<String> {
+    pub(super) fn template(
+        &mut self,
+        at: &str,
+        text: &str,
+        known: &BTreeSet<String>,
+    ) -> BTreeSet<String> {
         match template::variables(&self.environment, text) {
             Ok(variables) => {
                 let variables: BTreeSet<String> = variables.into_iter().collect();
@@ -430,7 +456,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn unfilled(&mut self, at: &str, name: &str, known: &BTreeSet<String>) {
+    pub(super) fn unfilled(&mut self, at: &str, name: &str, known: &BTreeSet<String>) {
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let remedy = suggestion(name, &known);
         self.fault(at, FaultKind::Unfilled { name: name.to_owned() }, remedy);
@@ -486,7 +512,7 @@ pub(in crate::conversation) fn result_name(step: &StepText) -> &str {
 }
 
 /// The kind of a slot; its faults are found elsewhere.
-fn kind_of(text: &SlotText) -> SlotKind {
+pub(super) fn kind_of(text: &SlotText) -> SlotKind {
     match text.r#type {
         SlotType::Digits => SlotKind::Digits {
             min: text.length.or(text.min).unwrap_or(1),

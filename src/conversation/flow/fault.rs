@@ -107,7 +107,9 @@ pub enum FaultKind {
     #[error("step is never reached")]
     Unreachable,
     /// A step that does several things, or nothing.
-    #[error("step has {count} of `ask`, `invoke`, `goto`, `escalate`, `end` and says {says}")]
+    #[error(
+        "step has {count} of `ask`, `invoke`, `answer`, `goto`, `escalate`, `end` and says {says}"
+    )]
     MuddledStep {
         /// How many of the actions it has.
         count: usize,
@@ -125,6 +127,14 @@ pub enum FaultKind {
     AmbiguousPhrase {
         /// What it stands for already.
         other: String,
+    },
+    /// A tool that acts, or its question, is not one that the caller agrees to.
+    #[error("tool `{tool}` is called without the caller's yes: {why}")]
+    Unconfirmed {
+        /// The tool.
+        tool: String,
+        /// What is missing.
+        why: String,
     },
     /// An outcome of a tool that the step says nothing about.
     #[error("outcome `{outcome}` of tool `{tool}` is not dealt with")]

@@ -140,6 +140,11 @@ pub(crate) struct Prompts {
     /// Said while a tool or a model keeps the caller waiting; each in its turn.
     #[schemars(length(min = 2))]
     pub(crate) waiting: Vec<String>,
+    /// Said while the language model thinks; short, each in its turn.
+    #[schemars(length(min = 2))]
+    pub(crate) thinking: Vec<String>,
+    /// The language model has no answer; the caller may ask again.
+    pub(crate) no_answer: String,
     /// Before a question is asked again because the words were not understood.
     #[schemars(length(min = 2))]
     pub(crate) not_understood: Vec<String>,
@@ -195,6 +200,10 @@ impl Default for Prompts {
                 "This takes a little longer than usual. Thank you for waiting.",
                 "I have not forgotten you. One more moment.",
             ]),
+            thinking: list(&["Let me see.", "One moment."]),
+            no_answer: "I'm sorry, I have no answer just now. Please ask me once more, or ask \
+                        for a person."
+                .to_owned(),
             not_understood: list(&[
                 "I'm sorry, I did not get that.",
                 "Sorry, I still did not understand.",
@@ -383,7 +392,7 @@ pub(crate) struct IntentText {
     pub(crate) steps: Vec<StepText>,
 }
 
-/// One step: something said, and at most one of `ask`, `invoke`, `goto`, `escalate`, `end`.
+/// One step: something said, and at most one of `ask`, `invoke`, `answer`, `goto`, `escalate`, `end`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepText {
@@ -405,6 +414,10 @@ pub(crate) struct StepText {
     /// Calls a tool.
     #[serde(default)]
     pub(crate) invoke: String,
+    /// Lets the language model answer the caller.
+    #[serde(default)]
+    #[schemars(with = "AnswerText")]
+    pub(crate) answer: Option<AnswerText>,
     /// Name of the tool's result in templates and conditions; the tool's own where empty.
     #[serde(default)]
     pub(crate) r#as: String,
@@ -423,4 +436,44 @@ pub(crate) struct StepText {
     /// Whether the caller has what was wanted.
     #[serde(default)]
     pub(crate) end: bool,
+}
+
+/// A talk that the language model leads: it answers in its own words, of what stands here.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AnswerText {
+    /// What the talk is about, in words that fit after "it is about".
+    pub(crate) about: String,
+    /// Asked first; where empty, what the caller has said already is answered.
+    #[serde(default)]
+    pub(crate) ask: String,
+    /// What the model is to do, beside the rules that always hold. Neither these nor `knowledge`
+    /// can read what callers say or systems answer: that is `data`.
+    #[serde(default)]
+    pub(crate) instructions: String,
+    /// What it knows.
+    #[serde(default)]
+    pub(crate) knowledge: String,
+    /// Slots and results of this intent that it is told, as data.
+    #[serde(default)]
+    pub(crate) data: Vec<String>,
+    /// Tools that it may call. It gives the slots that this intent does not ask for.
+    #[serde(default)]
+    pub(crate) tools: Vec<String>,
+    /// The question of yes or no before a tool is called, by tool; reads back what the model gave.
+    /// Every tool that does not only read (GET) must have one.
+    #[serde(default)]
+    pub(crate) confirm: BTreeMap<String, String>,
+    /// Turns of the caller at most.
+    #[serde(default = "eight")]
+    #[schemars(range(min = 1, max = 30))]
+    pub(crate) turns_max: u32,
+    /// Step to go on with where the model fails twice, finds that a person is wanted, or has taken
+    /// `turns_max`; a human takes over where empty.
+    #[serde(default)]
+    pub(crate) otherwise: String,
+}
+
+const fn eight() -> u32 {
+    8
 }

@@ -3,6 +3,7 @@
 //! Reading finds as many faults as it can: first those of form, by the JSON Schema; then those of
 //! meaning. A flow that is read has none. Deliberately absent: files, and the running of flows.
 
+mod answer;
 mod check;
 mod fault;
 mod format;
@@ -23,6 +24,7 @@ use minijinja::Environment;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+pub(in crate::conversation) use answer::{AnswerStep, AnswerTool, DONE, PERSON};
 pub(in crate::conversation) use check::result_name;
 pub use fault::{FaultKind, FlowFault, Place};
 pub(in crate::conversation) use format::{Confirmation, FlowFile, Prompts, SlotText, StepText};
@@ -68,6 +70,7 @@ pub(in crate::conversation) struct Course {
 pub(in crate::conversation) struct Step {
     pub(in crate::conversation) text: StepText,
     pub(in crate::conversation) when: Option<Condition>,
+    pub(in crate::conversation) answer: Option<Arc<AnswerStep>>,
 }
 
 /// A condition, compiled.
@@ -221,6 +224,13 @@ impl Flow {
         }
     }
 
+    /// Whether some step lets a language model answer.
+    #[must_use]
+    pub fn wants_answers(&self) -> bool {
+        let mut steps = self.intents.values().flat_map(|course| &course.steps);
+        steps.any(|step| step.answer.is_some())
+    }
+
     /// What it has.
     #[must_use]
     pub fn summary(&self) -> Summary {
@@ -249,6 +259,8 @@ impl Flow {
         }
         for intent in file.intents.values() {
             texts.extend(intent.steps.iter().map(|step| &step.say));
+            let answers = intent.steps.iter().filter_map(|step| step.answer.as_ref());
+            texts.extend(answers.map(|answer| &answer.ask));
         }
         let fixed: BTreeSet<&String> =
             texts.into_iter().filter(|text| template::is_fixed(text)).collect();
@@ -276,8 +288,10 @@ impl Flow {
 
 impl Prompts {
     fn all(&self) -> impl Iterator<Item = &String> {
-        let lists = self.waiting.iter().chain(&self.not_understood).chain(&self.silence);
+        let lists = self.waiting.iter().chain(&self.thinking);
+        let lists = lists.chain(&self.not_understood).chain(&self.silence);
         lists.chain([
+            &self.no_answer,
             &self.denied,
             &self.invalid,
             &self.confirm,

@@ -17,6 +17,9 @@ use cordboard_models::speech::SlotKind;
 use jiff::civil::{Date, DateTime, Time};
 use serde_json::json;
 
+/// Longest text that a program may give for a name or for anything, in characters.
+const TEXT_MAX: usize = 200;
+
 /// A value of a slot.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SlotValue {
@@ -76,6 +79,37 @@ impl SlotValue {
             Self::Amount(cents) => json!(*cents as f64 / 100.0),
             Self::YesNo(yes) => json!(yes),
             Self::Date(_) | Self::Time(_) => json!(self.text()),
+        }
+    }
+
+    /// Reads a value of `kind` in the form of [`Self::json`], as a program gives it.
+    #[must_use]
+    pub fn from_json(kind: &SlotKind, value: &serde_json::Value) -> Option<Self> {
+        let text = || value.as_str().map(str::trim).filter(|text| !text.is_empty());
+        let short = || text().filter(|text| text.chars().count() <= TEXT_MAX).map(str::to_owned);
+        match kind {
+            SlotKind::Digits { min, max } => {
+                let digits = text().filter(|text| text.bytes().all(|it| it.is_ascii_digit()))?;
+                let fits = (usize::from(*min)..=usize::from(*max)).contains(&digits.len());
+                fits.then(|| Self::Digits(digits.to_owned()))
+            }
+            SlotKind::Number => {
+                let number = u32::try_from(value.as_u64()?).ok()?;
+                (number <= 9_999).then_some(Self::Number(number))
+            }
+            SlotKind::Date => text()?.parse().ok().map(Self::Date),
+            SlotKind::Time => text()?.parse().ok().map(Self::Time),
+            SlotKind::Amount => {
+                let cents = value.as_f64()? * 100.0;
+                (0.0..1e11).contains(&cents).then(|| Self::Amount(cents.round() as u64))
+            }
+            SlotKind::YesNo => value.as_bool().map(Self::YesNo),
+            SlotKind::Choice(among) => {
+                let chosen = text()?.to_owned();
+                among.contains(&chosen).then_some(Self::Choice(chosen))
+            }
+            SlotKind::Name => short().map(Self::Name),
+            SlotKind::Open => short().map(Self::Open),
         }
     }
 

@@ -21,8 +21,8 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, select};
 
 use super::super::failover::Health;
 use super::super::mailbox::ReplyTo;
-use super::spawn;
-use crate::call::{Input, JobId};
+use super::{failed_over, spawn};
+use crate::call::{EngineRole, Input, JobId};
 use crate::clock;
 
 /// Frames that a session may lag behind: 5 s of sound; then the recognition is given up.
@@ -428,6 +428,10 @@ impl Listening {
         };
         self.health.failed(engine, clock::monotonic(), asked_for);
         current.failed.push(engine);
+        let left = (0..self.slots.len()).any(|other| !current.failed.contains(&other));
+        if left {
+            failed_over(&current.reply, EngineRole::Recognizer, engine, fault);
+        }
         self.hand_on(current, fault);
     }
 

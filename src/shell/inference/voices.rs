@@ -18,8 +18,8 @@ use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, bounded};
 
 use super::super::failover::Health;
 use super::super::mailbox::ReplyTo;
-use super::spawn;
-use crate::call::{Input, JobId};
+use super::{failed_over, spawn};
+use crate::call::{EngineRole, Input, JobId};
 use crate::clock;
 use crate::conversation::RankRequest;
 
@@ -120,7 +120,7 @@ impl Voices {
             let (asked, health) = (asked.clone(), languages.clone());
             threads.push(spawn(format!("language-{index}"), move || {
                 for Question { request, reply } in asked {
-                    let ranked = rank(&mut lineup.languages, &health, &request);
+                    let ranked = rank(&mut lineup.languages, &health, &request, &reply);
                     reply.give(Input::Ranked { request: request.id, ranked });
                 }
             }));
@@ -283,6 +283,9 @@ impl Speaking {
                         _ => None,
                     };
                     self.health.failed(engine, clock::monotonic(), asked_for);
+                    if another {
+                        failed_over(&order.reply, EngineRole::Synthesizer, engine, &fault);
+                    }
                     failed.push(engine);
                     why = fault;
                 }
@@ -365,6 +368,7 @@ fn rank(
     languages: &mut [Box<dyn LanguageModel>],
     health: &Health,
     request: &RankRequest,
+    reply: &ReplyTo,
 ) -> Vec<Ranked> {
     let mut failed = Vec::new();
     while let Some(engine) = health.choose(clock::monotonic(), |it| !failed.contains(&it)) {
@@ -381,6 +385,9 @@ fn rank(
                 };
                 health.failed(engine, clock::monotonic(), asked_for);
                 failed.push(engine);
+                if failed.len() < languages.len() {
+                    failed_over(reply, EngineRole::LanguageModel, engine, &fault);
+                }
             }
         }
     }

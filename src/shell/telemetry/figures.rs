@@ -49,6 +49,7 @@ pub(crate) struct Figures {
     datagrams_foreign: Tallies,
     concealed_ms: Tallies,
     engine_faults: Tallies,
+    failovers: Tallies,
     panics: Counter,
     recordings_incomplete: Counter,
     call_ticks_missed: Counter,
@@ -73,6 +74,7 @@ pub(crate) struct Figures {
 }
 
 const ROLES: &[&str] = &["caller", "agent"];
+const ENGINES: &[&str] = &["recognizer", "synthesizer", "language_model", "other"];
 
 impl Figures {
     /// All at zero, for so many media workers.
@@ -104,7 +106,8 @@ impl Figures {
             packets_late: roles(),
             datagrams_foreign: roles(),
             concealed_ms: roles(),
-            engine_faults: Tallies::new("role", &["recognizer", "synthesizer", "other"]),
+            engine_faults: Tallies::new("role", ENGINES),
+            failovers: Tallies::new("role", ENGINES),
             panics: Counter::default(),
             recordings_incomplete: Counter::default(),
             call_ticks_missed: Counter::default(),
@@ -180,6 +183,8 @@ impl Figures {
         page.tallies("cordboard_silences_total", help, &self.silences);
         let help = "Engines that gave up or refused, by role.";
         page.tallies("cordboard_engine_faults_total", help, &self.engine_faults);
+        let help = "Engines that failed within a turn and were gone on from, by role.";
+        page.tallies("cordboard_failovers_total", help, &self.failovers);
     }
 
     fn write_escalations(&self, page: &mut Page) {
@@ -339,6 +344,7 @@ impl CallProjection {
             What::Silence { owed_by, .. } => figures.silences.count(debtor(*owed_by)),
             What::Repaired { cause, .. } => figures.repairs.count(repair(*cause)),
             What::EngineFailed { role, .. } => figures.engine_faults.count(role),
+            What::FailedOver { role, .. } => figures.failovers.count(role),
             What::Panicked => figures.panics.count(),
             What::TicksMissed { count, .. } => figures.call_ticks_missed.add(*count),
             What::RecordingEnded { complete: false, .. } => figures.recordings_incomplete.count(),

@@ -136,6 +136,8 @@ impl Scrape {
         page.sample(name, &[("state", "free")], all - busy);
         let waiting = self.services.voices.waiting();
         page.gauge("cordboard_synthesis_queue", "Prompts and questions that wait.", waiting);
+        let under_way = self.services.answers.under_way();
+        page.gauge("cordboard_answers", "Answers that language models are at.", under_way);
     }
 }
 
