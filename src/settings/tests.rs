@@ -157,6 +157,13 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
             "https://host/path",
         ),
         (
+            "[[remote.language]]\nform = \"openai\"\nurl = \"https://host/\"\nmodel = \"m\"\n\
+             answer_first_ms = 5",
+            "remote.language.0.answer_first_ms",
+            "5",
+            "from 100 to 2000",
+        ),
+        (
             "[[remote.voice]]\nform = \"cartesian\"\nurl = \"wss://h/\"\nspeaker = \"a\"",
             "remote.voice.0.form",
             "\"cartesian\"",

@@ -32,6 +32,22 @@ fn fails(after_ms: u64) -> (u64, Result<AnswerEvent, String>) {
     (after_ms, Err("refused with status 529".to_owned()))
 }
 
+/// Whether the model has failed.
+fn is_failure(what: &What) -> bool {
+    match what {
+        What::EngineFailed { role, .. } => role == "language_model",
+        _ => false,
+    }
+}
+
+/// Whether the model's first engine was gone on from.
+fn is_failover(what: &What) -> bool {
+    match what {
+        What::FailedOver { role, engine, .. } => role == "language_model" && *engine == 0,
+        _ => false,
+    }
+}
+
 /// A call whose caller is about to ask the model, which will answer this.
 fn about_to_ask(answers: Vec<Answer>) -> World {
     static FLOW: LazyLock<Arc<Flow>> = LazyLock::new(|| {
@@ -101,8 +117,7 @@ fn a_model_that_is_silent_fails_or_breaks_off_is_spoken_for_in_time() {
         world.says("how long do you keep a parcel");
         world.hears(HUMAN);
         assert!(!world.heard().contains("Too late"), "{name}");
-        let failed = |what: &What| matches!(what, What::EngineFailed { role, .. } if role == "language_model");
-        assert_eq!(world.count(failed), 2, "{name}");
+        assert_eq!(world.count(is_failure), 2, "{name}");
     }
 }
 
@@ -230,8 +245,7 @@ fn an_engine_that_is_gone_on_from_is_on_the_timeline_and_nothing_is_said_twice()
     world.give(Input::FailedOver { role: EngineRole::LanguageModel, engine, why });
     world.hears("Then it goes back.");
     assert_eq!(world.heard().matches("Seven days.").count(), 1, "{}", world.heard());
-    let noted = |what: &What| matches!(what, What::FailedOver { role, engine: 0, .. } if role == "language_model");
-    assert_eq!(world.count(noted), 1);
+    assert_eq!(world.count(is_failover), 1);
 }
 
 #[test]

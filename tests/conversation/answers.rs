@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use cordboard::conversation::flow::{self, FlowFault};
 use cordboard::conversation::{Flow, Input};
 use cordboard::timeline::{Debtor, ToolVerdict, Trigger, What};
 use cordboard::turn::TurnEvent;
@@ -391,4 +392,40 @@ fn a_talk_has_an_end() {
     talk.table.hears("and why");
     assert!(talk.table.ordered.is_empty());
     assert!(talk.table.escalated.is_some());
+}
+
+#[test]
+fn a_faulty_answer_is_named_where_it_stands() {
+    const QUESTION: &str = "address_change: \"Shall I send order";
+    let table = [
+        ("turns_max: 8", "turn_max: 8", "turn_max", "unknown field `turn_max`", "`turns_max`"),
+        ("turns_max: 8", "turns_max: 80", "turns_max: 80", "80", "schema"),
+        ("[order_lookup, a", "[order_lokup, a", "[order_lokup", "unknown tool", "`order_lookup`"),
+        (QUESTION, "order_lookup: \"Shall I send order", "tools: [o", "without the caller's", "`c"),
+        ("[order_lookup, address_change]", "[order_lookup]", QUESTION, "tool of the step", "use o"),
+        ("to {{ new_address }}?", "there?", QUESTION, "read back `new_address`", "{{ new_address"),
+        ("Depots are", "{{ caller }} is", "knowledge: |", "nothing fills `caller`", "use one of"),
+        ("otherwise: person", "otherwise: persn", "otherwise: p", "unknown step", "`person`"),
+        ("turns_max: 8", "data: [order]", "data: [order]", "nothing fills `order`", "use one of"),
+        ("      - end: true", "      - end: true\n        goto: person", "- end", "2 of", "split"),
+        (
+            "about: \"deliveries of Northline Parcels\"",
+            "",
+            "answer:",
+            "missing field `about`",
+            "add",
+        ),
+    ];
+    for (from, to, needle, problem, remedy) in table {
+        assert!(FLOW.contains(from), "the example still has: {from}");
+        let text = FLOW.replacen(from, to, 1);
+        let line = text[..text.find(needle).expect(needle)].matches('\n').count() as u64 + 1;
+        let faults = flow::check(&text, "bad.yaml").expect_err(problem);
+        let all: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let is_it =
+            |fault: &&FlowFault| fault.place.line == line && fault.to_string().contains(problem);
+        let fault =
+            faults.iter().find(is_it).unwrap_or_else(|| panic!("{line} {problem}: {all:#?}"));
+        assert!(fault.remedy.contains(remedy), "{fault}");
+    }
 }

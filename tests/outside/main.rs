@@ -8,6 +8,7 @@
 
 mod agent_phone;
 mod breakdowns;
+mod answers;
 mod calls;
 mod codecs;
 mod corpora;

@@ -17,17 +17,17 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::support::{Baresip, PATIENCE, Serving, find, has, loudest_second, pass, spoken};
 
 const TOKEN: &str = "a-carriers-long-secret";
-const SETTINGS: &str = "[media_streams]\ntoken = \"a-carriers-long-secret\"";
+pub(crate) const SETTINGS: &str = "[media_streams]\ntoken = \"a-carriers-long-secret\"";
 
 /// A carrier's end of one call: plays what comes at its pace, gives marks back, says a sound.
-struct Carrier {
+pub(crate) struct Carrier {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     decoder: Decoder,
     encoder: Encoder,
     /// What is said next.
-    says: VecDeque<f32>,
+    pub(crate) says: VecDeque<f32>,
     /// All that came.
-    heard: Vec<f32>,
+    pub(crate) heard: Vec<f32>,
     clears: usize,
     marks: usize,
     /// Marks are given back so much later.
@@ -52,7 +52,7 @@ impl Carrier {
         }
     }
 
-    async fn started(service: &Serving, route: &str, from: &str) -> Self {
+    pub(crate) async fn started(service: &Serving, route: &str, from: &str) -> Self {
         let mut carrier = Self::connect(service, route).await;
         let hello = json!({ "event": "connected", "protocol": "Call", "version": "1.0.0" });
         carrier.send(hello).await;
@@ -60,7 +60,7 @@ impl Carrier {
         carrier
     }
 
-    async fn send(&mut self, message: Value) {
+    pub(crate) async fn send(&mut self, message: Value) {
         self.socket.send(Message::text(message.to_string())).await.unwrap();
     }
 
@@ -70,7 +70,7 @@ impl Carrier {
     }
 
     /// Lets the call go on, 20 ms of sound at a time, until something is so or we are hung up on.
-    async fn go_on(&mut self, what: &str, until: impl Fn(&Self) -> bool) {
+    pub(crate) async fn go_on(&mut self, what: &str, until: impl Fn(&Self) -> bool) {
         let mut tick = tokio::time::interval(Duration::from_millis(20));
         let mut clock = tick.tick().await;
         let mut due: VecDeque<(tokio::time::Instant, Value)> = VecDeque::new();
@@ -133,7 +133,7 @@ impl Carrier {
     }
 
     /// Loudest tenth of a second so far.
-    fn loudest(&self) -> f32 {
+    pub(crate) fn loudest(&self) -> f32 {
         self.heard.chunks(800).map(rms).fold(0.0, f32::max)
     }
 }

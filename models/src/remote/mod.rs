@@ -2,9 +2,10 @@
 //! same form is reached by its address.
 //!
 //! `deepgram` is a recognizer over WebSocket, `cartesia` a voice over WebSocket, `chat` a language
-//! model over server-sent events in OpenAI's form; `ranking` chooses intents with it, `answering` lets
-//! it answer. Sockets live on a runtime of their own (`network`), so that the blocking traits of
-//! `speech` never drive one. Every wait has a limit; a key is a [`Secret`] and goes over TLS or loopback only.
+//! model over server-sent events in OpenAI's form; `ranking` chooses intents with it, `answering`
+//! lets it answer. Sockets live on a runtime of their own (`network`), so that the blocking traits
+//! of `speech` never drive one. Every wait has a limit; a key is a [`Secret`] and goes over TLS or
+//! loopback only.
 //! Deliberately absent: choosing among engines and trying the next, which is the shell's.
 
 mod address;

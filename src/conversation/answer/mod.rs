@@ -159,6 +159,9 @@ impl Conversation {
         let request = self.answer_request(&step, &rules);
         self.asked_model += 1;
         let id = self.asked_model;
+        // What new words have overtaken is not wanted any more.
+        let overtaken = self.with_model.take().map(Move::DropAnswer);
+        self.outputs.extend(overtaken.map(Output::Move));
         self.outputs.push_back(Output::Move(Move::Answer(AnswerOrder { id, request })));
         self.with_model = Some(id);
         self.state = State::Answering(Answering {

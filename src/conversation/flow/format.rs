@@ -392,7 +392,8 @@ pub(crate) struct IntentText {
     pub(crate) steps: Vec<StepText>,
 }
 
-/// One step: something said, and at most one of `ask`, `invoke`, `answer`, `goto`, `escalate`, `end`.
+/// One step: something said, and at most one of `ask`, `invoke`, `answer`, `goto`, `escalate` and
+/// `end`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepText {

@@ -141,3 +141,42 @@ impl SlotValue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_gives_is_read_as_the_same_value_or_not_at_all() {
+        let choice = SlotKind::Choice(vec!["small".to_owned()]);
+        let digits = SlotKind::Digits { min: 6, max: 6 };
+        for (kind, value) in [
+            (&digits, json!("012345")),
+            (&SlotKind::Number, json!(12)),
+            (&SlotKind::Date, json!("2026-11-24")),
+            (&SlotKind::Time, json!("18:30")),
+            (&SlotKind::Amount, json!(12.5)),
+            (&SlotKind::YesNo, json!(true)),
+            (&choice, json!("small")),
+            (&SlotKind::Name, json!("Ada King")),
+            (&SlotKind::Open, json!("5 Oak Street")),
+        ] {
+            let read = SlotValue::from_json(kind, &value).map(|read| read.json());
+            assert_eq!(read.as_ref(), Some(&value), "{kind:?}");
+            for other in [json!(null), json!([value]), json!(""), json!({ "a": value })] {
+                assert_eq!(SlotValue::from_json(kind, &other), None, "{kind:?} {other}");
+            }
+        }
+        for (kind, value) in [
+            (&digits, json!("12345")),
+            (&digits, json!(123_456)),
+            (&SlotKind::Number, json!(-1)),
+            (&SlotKind::Amount, json!(-1.0)),
+            (&SlotKind::Date, json!("tomorrow")),
+            (&choice, json!("large")),
+            (&SlotKind::Open, json!("a".repeat(201))),
+        ] {
+            assert_eq!(SlotValue::from_json(kind, &value), None, "{kind:?} {value}");
+        }
+    }
+}

@@ -61,6 +61,8 @@ fn every_kind_of_input_comes_back_as_it_was() {
         remote_loss_percent: Some(100),
         from_far_end: true,
     };
+    let (id, name) = ("call_1".to_owned(), "order_lookup".to_owned());
+    let call = ToolCall { id, name, arguments: json!({"order_number": "123456"}) };
     let digit = LegEvent::Digit { digit: '#', duration_ms: 120 };
     let ended = LegEvent::Ended { cause: EndCause::Refused(486) };
     for input in [
@@ -87,6 +89,10 @@ fn every_kind_of_input_comes_back_as_it_was() {
         Input::NobodyCame { packet_id },
         Input::PacketFetched,
         Input::Stop,
+        Input::Answered { job, event: AnswerEvent::Sentence("It is open.".to_owned()) },
+        Input::Answered { job, event: AnswerEvent::Called(call) },
+        Input::Answered { job, event: AnswerEvent::Ended },
+        Input::FailedOver { role: EngineRole::LanguageModel, engine: 1, why: "late".into() },
     ] {
         round_trip(&input);
     }
@@ -103,7 +109,7 @@ fn a_record_cut_anywhere_is_refused_and_not_guessed() {
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(
-        kind in 0u8..20,
+        kind in 0u8..24,
         bytes in prop::collection::vec(any::<u8>(), 0..200),
     ) {
         if let Ok(input) = decode(kind, &bytes) {

@@ -428,8 +428,8 @@ impl Listening {
         };
         self.health.failed(engine, clock::monotonic(), asked_for);
         current.failed.push(engine);
-        let left = (0..self.slots.len()).any(|other| !current.failed.contains(&other));
-        if left {
+        let left = |other| !current.failed.contains(&other) && !self.slots[other].stopped;
+        if (0..self.slots.len()).any(left) {
             failed_over(&current.reply, EngineRole::Recognizer, engine, fault);
         }
         self.hand_on(current, fault);

@@ -93,6 +93,8 @@ fn second_half() -> Vec<(u64, What)> {
         (3_100, What::Repaired { cause: RepairCause::NoMatch, count: 1 }),
         (3_200, What::Silence { owed_by: Debtor::Assistant, for_ms: 3_100 }),
         (3_300, What::EngineFailed { role: text(), why: text() }),
+        (3_300, What::FailedOver { role: "language_model".to_owned(), engine: 0, why: text() }),
+        (3_300, What::ToolDenied { tool: text(), why: text() }),
         (
             4_000,
             What::EscalationTriggered {
@@ -167,6 +169,7 @@ fn a_call_raises_the_figures_that_it_should() {
         "cordboard_silences_total{owed_by=\"assistant\"} 1",
         "cordboard_keys_total 1",
         "cordboard_engine_faults_total{role=\"other\"} 1",
+        "cordboard_failovers_total{role=\"language_model\"} 1",
         "cordboard_escalations_total{trigger=\"asked\"} 1",
         "cordboard_agent_refusals_total 1",
         "cordboard_bridges_total 1",

@@ -108,13 +108,15 @@ struct Room {
     ears: Ears,
     reply: ReplyTo,
     letters: Receiver<ToWorker>,
+    failed_over: std::cell::Cell<usize>,
 }
 
 fn room(lineup: EarLineup) -> Room {
     let mut threads = Vec::new();
     let ears = Ears::start(vec![lineup], &mut threads);
     let (worker, letters) = crossbeam_channel::unbounded();
-    Room { ears, reply: ReplyTo { worker, seat: SeatId(1) }, letters }
+    let (reply, failed_over) = (ReplyTo { worker, seat: SeatId(1) }, Default::default());
+    Room { ears, reply, letters, failed_over }
 }
 
 impl Room {
@@ -161,6 +163,10 @@ impl Room {
                 }
                 ToWorker::Give(SeatId(1), Input::Refused { job: JobId(7), why }) => {
                     return Err(why);
+                }
+                ToWorker::Give(SeatId(1), Input::FailedOver { role, .. }) => {
+                    assert_eq!(role, EngineRole::Recognizer);
+                    self.failed_over.set(self.failed_over.get() + 1);
                 }
                 other => panic!("{other:?}"),
             }
@@ -248,6 +254,7 @@ fn words_from_before_what_is_kept_stand_before_the_next_engines() {
     // 600 frames are 24 words; of those that lie over the seam one may be missing.
     assert!((23..=24).contains(&verdict.words.len()), "{}", verdict.text);
     assert_eq!(verdict.words[0].text, "w0");
+    assert_eq!(room.failed_over.get(), 1, "and the call is told");
     let ordered = verdict.words.windows(2).all(|pair| pair[0].end <= pair[1].begin);
     assert!(ordered, "{:?}", verdict.words);
 }

@@ -66,13 +66,15 @@ struct Room {
     voices: Voices,
     reply: ReplyTo,
     letters: Receiver<ToWorker>,
+    failed_over: std::cell::RefCell<Vec<(EngineRole, u32)>>,
 }
 
 fn room(voices: Vec<Box<dyn Synthesizer>>, languages: Vec<Box<dyn LanguageModel>>) -> Room {
     let mut threads = Vec::new();
     let voices = Voices::start(vec![VoiceLineup { voices, languages }], &mut threads);
     let (worker, letters) = crossbeam_channel::unbounded();
-    Room { voices, reply: ReplyTo { worker, seat: SeatId(1) }, letters }
+    let (reply, failed_over) = (ReplyTo { worker, seat: SeatId(1) }, Default::default());
+    Room { voices, reply, letters, failed_over }
 }
 
 fn request(text: &str) -> SpeechRequest {
@@ -85,9 +87,14 @@ impl Room {
     }
 
     fn next(&self) -> Input<'static> {
-        match self.letters.recv_timeout(WITHIN).expect("an answer") {
-            ToWorker::Give(SeatId(1), input) => input,
-            other => panic!("{other:?}"),
+        loop {
+            match self.letters.recv_timeout(WITHIN).expect("an answer") {
+                ToWorker::Give(SeatId(1), Input::FailedOver { role, engine, .. }) => {
+                    self.failed_over.borrow_mut().push((role, engine));
+                }
+                ToWorker::Give(SeatId(1), input) => return input,
+                other => panic!("{other:?}"),
+            }
         }
     }
 
@@ -131,6 +138,7 @@ fn where_a_voice_goes_wrong_within_a_sentence_the_next_goes_on_at_the_next_word(
             let words: Vec<&str> =
                 words.iter().map(String::as_str).filter(|word| *word != "-").collect();
             assert_eq!((words, why), (sounding(), None), "nothing is missing, nothing said twice");
+            assert_eq!(*room.failed_over.borrow(), [(EngineRole::Synthesizer, 0)]);
             drop(release);
         }
     }
@@ -194,6 +202,7 @@ fn where_a_language_model_gives_up_the_next_ranks_and_one_that_asks_for_time_get
         }
     }
     assert_eq!(asked.load(Ordering::Relaxed), 1);
+    assert_eq!(*room.failed_over.borrow(), [(EngineRole::LanguageModel, 0)]);
 }
 
 #[test]
