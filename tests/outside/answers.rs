@@ -110,13 +110,10 @@ fn events(body: &Value, asked: &Mutex<Vec<Value>>) -> Vec<Value> {
         let ranking = r#"{"ranking":[{"intent":"hello","probability":0.99}]}"#;
         return vec![call("rank_intents", ranking), end("tool_calls")];
     }
-    let mut asked = asked.lock().unwrap();
-    asked.push(body.clone());
-    if asked.len() == 1 {
-        let words = ["The depot is", " open. It ", "closes at six", "."];
-        return words.into_iter().map(text).chain([end("stop")]).collect();
-    }
-    vec![call("caller_is_done", "{}"), end("tool_calls")]
+    asked.lock().unwrap().push(body.clone());
+    let words = ["The depot is", " open. It ", "closes at six", "."];
+    let done = [call("caller_is_done", "{}"), end("tool_calls")];
+    words.into_iter().map(text).chain(done).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -136,33 +133,31 @@ async fn a_caller_is_answered_by_a_language_model_though_the_first_one_fails() {
     carrier.go_on("the question", |it| it.loudest() > 0.03 && quiet(it)).await;
     let id = service.api.call_of("asker").await["id"].as_str().unwrap().to_owned();
     let api = &service.api;
-    // What is said, and what it leads to; again where it was not understood.
-    let said = ["hello there", "when do you open on sunday morning"];
-    for (words, heard) in said.into_iter().zip(["It closes at six.", "That was all."]) {
-        let told = |entry: &Value| {
-            entry["what"] == "prompt_ended"
-                && entry["heard"].as_str().is_some_and(|it| it.contains(heard))
+    let told = |entry: &Value| {
+        entry["what"] == "prompt_ended" && entry["heard"].as_str() == Some("That was all.")
+    };
+    let mut is_told = false;
+    for _ in 0..4 {
+        // Again, where it was not understood.
+        carrier.says = spoken("rms", &["hello there".to_owned()]).into();
+        let over = AtomicBool::new(false);
+        let wait = async {
+            let entry = tokio::time::timeout(AGAIN_AFTER, api.entry(&id, told)).await;
+            over.store(true, Ordering::Relaxed);
+            entry.is_ok()
         };
-        let mut is_told = false;
-        for _ in 0..4 {
-            carrier.says = spoken("rms", &[words.to_owned()]).into();
-            let over = AtomicBool::new(false);
-            let wait = async {
-                let entry = tokio::time::timeout(AGAIN_AFTER, api.entry(&id, told)).await;
-                over.store(true, Ordering::Relaxed);
-                entry.is_ok()
-            };
-            let gone_on = carrier.go_on(heard, |_| over.load(Ordering::Relaxed));
-            (is_told, _) = tokio::join!(wait, gone_on);
-            if is_told {
-                break;
-            }
+        let gone_on = carrier.go_on("the answer", |_| over.load(Ordering::Relaxed));
+        (is_told, _) = tokio::join!(wait, gone_on);
+        if is_told {
+            break;
         }
-        assert!(is_told, "{heard}: {:#?}", api.timeline(&id).await);
     }
+    assert!(is_told, "{:#?}", api.timeline(&id).await);
     let timeline = api.timeline(&id).await;
     let of = |what: &'static str| timeline.iter().filter(move |entry| entry["what"] == what);
-    assert!(of("prompt_ended").any(|it| it["heard"] == "The depot is open."), "{timeline:#?}");
+    for sentence in ["The depot is open.", "It closes at six."] {
+        assert!(of("prompt_ended").any(|it| it["heard"] == sentence), "{timeline:#?}");
+    }
     let failed = of("failed_over").find(|it| it["role"] == "language_model");
     let why = failed.expect("the first one failed")["why"].to_string();
     assert!(why.contains("500"), "{why}");
@@ -176,7 +171,7 @@ async fn a_caller_is_answered_by_a_language_model_though_the_first_one_fails() {
     let asked = host.asked.lock().unwrap().clone();
     let said = |request: &Value| request["messages"].to_string();
     assert!(said(&asked[0]).contains("The depot is open from eight to six."), "{}", asked[0]);
-    assert!(said(&asked[1]).contains("The depot is open. It closes at six."), "{}", asked[1]);
+    assert_eq!(asked[0]["messages"].as_array().unwrap().last().unwrap()["role"], "user");
     let metrics = api.text("/metrics").await;
     let counted = metrics.lines().any(|it| {
         it.starts_with("cordboard_failovers_total{role=\"language_model\"}") && !it.ends_with(" 0")
