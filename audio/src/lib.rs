@@ -9,6 +9,7 @@ pub mod codec;
 pub mod comfort;
 pub mod conceal;
 pub mod dtmf;
+pub mod echo;
 mod frame;
 pub mod halfband;
 pub mod jitter;

@@ -50,8 +50,9 @@ pub fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
 /// ```
 #[derive(Debug)]
 pub struct Resampler {
-    from: SampleRate,
-    to: SampleRate,
+    /// Samples taken, and made of them, at a time: 20 ms of each rate.
+    block: usize,
+    made: usize,
     /// None where both rates are the same.
     fft: Option<Fft<f32>>,
     /// Input that does not make up a frame yet.
@@ -62,8 +63,27 @@ impl Resampler {
     /// Makes one that has seen silence.
     #[must_use]
     pub fn new(from: SampleRate, to: SampleRate) -> Self {
-        let fft = (from != to).then(|| fft(from.hz(), to.hz(), from.frame_samples()));
-        Self { from, to, fft, pending: Vec::with_capacity(from.frame_samples()) }
+        Self::between(from.hz(), to.hz()).expect("telephone rates have whole frames")
+    }
+
+    /// Makes one between any two rates of whole 20 ms frames, such as a sound card's 44.1 kHz;
+    /// none where a rate has no whole frames.
+    ///
+    /// # Examples
+    /// ```
+    /// use cordboard_audio::Resampler;
+    ///
+    /// let mut resampler = Resampler::between(44_100, 16_000).expect("882 samples a frame");
+    /// let mut wide = [0.0; 640];
+    /// assert_eq!(resampler.push_into(&[0.1; 882], &mut wide), 320);
+    /// assert!(Resampler::between(11_025, 16_000).is_none());
+    /// ```
+    #[must_use]
+    pub fn between(from_hz: u32, to_hz: u32) -> Option<Self> {
+        let frame = |hz: u32| (hz > 0 && hz.is_multiple_of(50)).then_some((hz / 50) as usize);
+        let (block, made) = (frame(from_hz)?, frame(to_hz)?);
+        let fft = (from_hz != to_hz).then(|| fft(from_hz, to_hz, block));
+        Some(Self { block, made, fft, pending: Vec::with_capacity(block) })
     }
 
     /// Takes samples in any number and writes as many whole frames of the new rate as they, and
@@ -76,7 +96,7 @@ impl Resampler {
             out[..samples.len()].copy_from_slice(samples);
             return samples.len();
         };
-        let (block, made) = (self.from.frame_samples(), self.to.frame_samples());
+        let (block, made) = (self.block, self.made);
         let (mut rest, mut written) = (samples, 0);
         while self.pending.len() + rest.len() >= block {
             let (now, later) = rest.split_at(block - self.pending.len());
@@ -96,7 +116,7 @@ impl Resampler {
     /// Samples that a push of so many can write at most.
     #[must_use]
     pub const fn most_samples(&self, pushed: usize) -> usize {
-        (pushed / self.from.frame_samples() + 1) * self.to.frame_samples()
+        (pushed / self.block + 1) * self.made
     }
 
     /// Delay of the output, in samples of it.
@@ -178,6 +198,30 @@ mod tests {
         let off: Vec<f32> =
             out[delay + 500..written].iter().zip(&goal[500..]).map(|(a, b)| a - b).collect();
         assert!(rms(&off) < 0.002, "{}", rms(&off));
+    }
+
+    #[test]
+    fn a_sound_cards_rates_become_the_telephones_and_back() {
+        for (from_hz, to_hz) in [
+            (44_100, 16_000),
+            (48_000, 16_000),
+            (16_000, 44_100),
+            (16_000, 48_000),
+            (16_000, 96_000),
+        ] {
+            let mut resampler = Resampler::between(from_hz, to_hz).expect("whole frames");
+            let input = sine(1_000.0, from_hz, from_hz as usize);
+            let mut out = vec![0.0; resampler.most_samples(input.len())];
+            assert_eq!(resampler.push_into(&input, &mut out), to_hz as usize);
+            let delay = resampler.delay_samples();
+            let goal = sine(1_000.0, to_hz, to_hz as usize);
+            let off: Vec<f32> = out[delay + 2_000..to_hz as usize]
+                .iter()
+                .zip(&goal[2_000..])
+                .map(|(a, b)| a - b)
+                .collect();
+            assert!(rms(&off) < 0.002, "{from_hz} to {to_hz}: {}", rms(&off));
+        }
     }
 
     #[test]
