@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
+use cordboard::timeline::Entry;
 use serde_json::Value;
 
 use super::Fault;
@@ -126,37 +127,11 @@ fn note(seen: &mut Seen, entry: &Value, caller: &Caller) {
 }
 
 fn print(entry: &Value) {
-    let text = |key: &str| entry[key].as_str().unwrap_or_default();
-    let number = |key: &str| entry[key].as_u64().unwrap_or(0);
-    let said = match text("what") {
-        "prompt_began" => format!("assistant  {}", text("text")),
-        "caller_spoke" => {
-            let sure = entry["confidence"].as_f64().unwrap_or(0.0);
-            format!("caller     {} ({:.0} % sure)", text("text"), sure * 100.0)
-        }
-        "keyed" => format!("{:9}  presses {}", text("role"), text("digit")),
-        "latency" => {
-            let end = number("speech_ended_ms");
-            format!(
-                "           answered in {} ms: pause {}, recognition {}, first sound {}",
-                number("first_sound_ms") - end,
-                number("turn_ended_ms") - end,
-                number("recognized_ms") - number("turn_ended_ms"),
-                number("first_sound_ms") - number("recognized_ms"),
-            )
-        }
-        "tool_invoked" => format!("tool       {} {}", text("tool"), entry["arguments"]),
-        "tool_answered" => format!("tool       answers {}", entry["result"]),
-        "escalation_triggered" => format!("hand-over  {} ({})", text("reason"), text("trigger")),
-        "agent_offered" => format!("hand-over  {}'s phone rings", text("agent")),
-        "agent_answered" => format!("hand-over  {} picks up and hears the brief", text("agent")),
-        "agent_accepted" => format!("hand-over  {} accepts", text("agent")),
-        "bridged" => format!("hand-over  {} and the caller are connected", text("agent")),
-        "recording_began" => "           (recording, as announced)".to_owned(),
-        "ended" => format!("end        {} ({})", text("outcome"), text("cause")),
-        _ => return,
-    };
-    say(&format!("{:6.1} s  {said}", number("at_ms") as f64 / 1_000.0));
+    if let Ok(entry) = serde_json::from_value::<Entry>(entry.clone())
+        && let Some(line) = entry.told()
+    {
+        say(&line);
+    }
 }
 
 async fn fetch(http: &reqwest::Client, address: &str) -> Result<Value, Fault> {

@@ -6,6 +6,7 @@
 
 mod context;
 mod entry;
+mod told;
 mod transcript;
 
 pub use context::{
