@@ -14,10 +14,14 @@ test: packages-test weights
 	$(CARGO) test --workspace -- $(addprefix --skip ,$(ALONE))
 	# What floods the machine, and what measures a call's way through it: one after the other.
 	$(CARGO) test --workspace --test outside -- --test-threads=1 $(ALONE)
+	# The sound card and Whisper: only what has a feature is built anew.
+	$(CARGO) test --workspace --features device,whisper --lib --test talk -- leg::device cli::talk card:: starts::
+	$(CARGO) test --workspace --features device,whisper --test whisper
 
 check: packages-test weights
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --features device,whisper --lib --test talk --test whisper -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	$(MAKE) test
 

@@ -1,4 +1,4 @@
-//! The binary: `cordboard serve | call | flow`.
+//! The binary: `cordboard serve | call | talk | flow`.
 
 #![forbid(unsafe_code)]
 

@@ -5,6 +5,7 @@ mod flow;
 mod models;
 mod pull;
 mod serve;
+mod talk;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -34,6 +35,18 @@ enum Command {
         /// Whom to call: sip:user@host:port. It must be among sip.destinations.
         uri: String,
         /// The route whose flow the called person meets.
+        #[arg(long, default_value = "*")]
+        route: String,
+        /// TOML file of settings.
+        #[arg(short, long)]
+        config: Option<PathBuf>,
+    },
+    /// Talk to a flow on this machine's microphone and loudspeaker; keys are typed, Ctrl-C hangs up.
+    Talk {
+        /// The flow's YAML file; without it, the route's.
+        #[arg(long)]
+        flow: Option<PathBuf>,
+        /// The route whose flow is met.
         #[arg(long, default_value = "*")]
         route: String,
         /// TOML file of settings.
@@ -80,6 +93,9 @@ pub fn run() -> ExitCode {
         Command::Serve { config } => serve::serve(config.as_deref()),
         Command::Call { uri, route, config } => {
             settings(config.as_deref()).and_then(|settings| serve::call(settings, &uri, &route))
+        }
+        Command::Talk { flow, route, config } => {
+            talk::talk(flow.as_deref(), &route, config.as_deref())
         }
         Command::Check { config, json } => check::check(config.as_deref(), json),
         Command::Openapi => {

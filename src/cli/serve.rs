@@ -115,7 +115,7 @@ fn announce(service: &Service) {
     say("ready");
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("control")
@@ -125,20 +125,20 @@ fn runtime() -> Result<tokio::runtime::Runtime, Fault> {
 }
 
 /// SIGTERM and SIGINT.
-struct Stops {
+pub(super) struct Stops {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Stops {
-    fn new() -> Result<Self, Fault> {
+    pub(super) fn new() -> Result<Self, Fault> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
         })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

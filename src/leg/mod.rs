@@ -1,7 +1,9 @@
 //! Legs: each turns its transport into the same `LegEvent`s and takes the same `LegCommand`s.
 //!
-//! A phone, or a carrier's media stream. No decision about a call lives here.
+//! A phone, a carrier's media stream, or this machine's sound card. No decision about a call lives here.
 
+#[cfg(feature = "device")]
+pub(crate) mod device;
 mod path;
 mod phone;
 mod stream;
@@ -22,6 +24,9 @@ pub(crate) enum Leg {
     Phone(Box<PhoneLeg>),
     /// A carrier's stream.
     Stream(StreamLeg),
+    /// This machine's microphone and loudspeaker.
+    #[cfg(feature = "device")]
+    Device(Box<device::DeviceLeg>),
 }
 
 impl From<PhoneLeg> for Leg {
@@ -36,6 +41,8 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.codec(),
             Self::Stream(leg) => Some(leg.codec()),
+            #[cfg(feature = "device")]
+            Self::Device(leg) => Some(leg.codec()),
         }
     }
 
@@ -44,6 +51,8 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.garbage(),
             Self::Stream(leg) => leg.garbage(),
+            #[cfg(feature = "device")]
+            Self::Device(leg) => leg.garbage(),
         }
     }
 
@@ -52,6 +61,8 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.refill(now),
             Self::Stream(leg) => leg.refill(),
+            #[cfg(feature = "device")]
+            Self::Device(leg) => leg.refill(),
         }
     }
 
@@ -67,6 +78,8 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.poll(now, buffer),
             Self::Stream(leg) => leg.poll(buffer),
+            #[cfg(feature = "device")]
+            Self::Device(leg) => leg.poll(buffer),
         }
     }
 
@@ -75,6 +88,8 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.command(command),
             Self::Stream(leg) => leg.command(command),
+            #[cfg(feature = "device")]
+            Self::Device(leg) => leg.command(command),
         }
     }
 
@@ -83,6 +98,8 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.is_refused_for_keys(signal),
             Self::Stream(_) => false,
+            #[cfg(feature = "device")]
+            Self::Device(_) => false,
         }
     }
 
@@ -91,6 +108,8 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.signal(signal),
             Self::Stream(_) => [None, None],
+            #[cfg(feature = "device")]
+            Self::Device(_) => [None, None],
         }
     }
 }

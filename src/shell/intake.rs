@@ -179,6 +179,27 @@ impl Intake {
         Ok(end)
     }
 
+    /// Takes the person at this machine's sound card; gives the call's name, or nothing where there
+    /// is no room or no such flow.
+    #[cfg(feature = "device")]
+    pub(crate) fn take_device(
+        &self,
+        leg: crate::leg::device::DeviceLeg,
+        route: &str,
+    ) -> Option<CallId> {
+        let reception = self.reception();
+        let flow = reception.route(route)?;
+        if !self.admit(&reception) {
+            return None;
+        }
+        let (from, to) = ("device:default".to_owned(), route.to_owned());
+        let facts = self.facts(from, to, None, flow, rand::random(), &reception);
+        let facts = CallFacts { leg: LegKind::Device, ..facts };
+        let name = facts.id.clone();
+        self.seat(facts, &reception, Some(Leg::Device(Box::new(leg))));
+        Some(name)
+    }
+
     /// Counts a call in, where there is room.
     fn admit(&self, reception: &Reception) -> bool {
         let room = |live: usize| (live < reception.calls_max).then_some(live + 1);

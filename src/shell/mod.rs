@@ -398,6 +398,13 @@ impl Service {
         self.intake.place(to, route)
     }
 
+    /// Lets the person at this machine's sound card meet the flow of a route; gives the call's name
+    /// where there is room.
+    #[cfg(feature = "device")]
+    pub(crate) fn talk(&self, leg: crate::leg::device::DeviceLeg, route: &str) -> Option<CallId> {
+        self.intake.take_device(leg, route)
+    }
+
     /// Refuses new calls, lets the present ones finish for as long as the settings say or until
     /// `hurry`, says goodbye to the rest, and stops.
     pub async fn shut_down(self, hurry: impl Future<Output = ()>) {

@@ -362,6 +362,8 @@ pub enum LegKind {
     Phone,
     /// A carrier's media stream.
     Stream,
+    /// The machine's own microphone and loudspeaker.
+    Device,
 }
 
 /// Whose leg it is.

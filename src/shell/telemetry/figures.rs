@@ -332,6 +332,7 @@ impl CallProjection {
                 figures.begun.count(match leg {
                     LegKind::Phone => "phone",
                     LegKind::Stream => "stream",
+                    LegKind::Device => "device",
                 });
             }
             What::Answered => figures.answered.count(),
