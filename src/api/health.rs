@@ -40,8 +40,9 @@ pub(super) async fn health(State(state): State<ApiState>, headers: HeaderMap) ->
 
 /// Says whether new calls should be sent here.
 ///
-/// Not while the process drains, not while an address that callers are told is gone, and not while the disk takes no timelines. A database that is away
-/// is no reason: calls do not need it.
+/// Not while the process drains, while an address that callers are told is gone, while the disk takes
+/// no timelines, or while a media worker has no time for more calls. A database that is away is no
+/// reason: calls do not need it.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -58,6 +59,8 @@ pub(super) async fn ready(State(state): State<ApiState>) -> (StatusCode, Json<Re
         Some("an address that callers are told is not this machine's any more")
     } else if state.store.health().disk_failing {
         Some("the disk takes no timelines")
+    } else if (state.is_strained)() {
+        Some("no time for more calls")
     } else {
         None
     };

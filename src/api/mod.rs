@@ -73,6 +73,8 @@ pub struct ApiState {
     pub is_draining: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Whether no new calls are taken, since an address that callers are told is gone.
     pub is_stranded: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Whether no new calls are taken, since there is no time for them.
+    pub is_strained: Arc<dyn Fn() -> bool + Send + Sync>,
     /// The figures, as Prometheus reads them.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Carriers' media streams, where they are taken.

@@ -5,6 +5,7 @@
 //! so. `cordboard.example.toml` explains each. Absent: whether files that are named are there (the
 //! rooms say, when they open them).
 
+mod admission;
 mod environment;
 mod every;
 mod fault;
@@ -21,6 +22,7 @@ use figment::Figment;
 use figment::providers::{Format, Toml};
 use serde::Deserialize;
 
+pub use admission::AdmissionSettings;
 use environment::Environment;
 pub use fault::SettingsFault;
 pub use reach::{PortRange, Token};
@@ -66,6 +68,8 @@ pub struct Settings {
     pub turn: TurnSettings,
     /// What is kept.
     pub store: StoreSettings,
+    /// When new calls are refused.
+    pub admission: AdmissionSettings,
     /// The HTTP side.
     pub api: ApiSettings,
     /// The end.

@@ -34,6 +34,7 @@ fn the_example_has_the_defaults_where_it_says_so() {
     assert_eq!(example.media, default.media);
     assert_eq!(example.media_streams, default.media_streams);
     assert_eq!(example.store, default.store);
+    assert_eq!(example.admission, default.admission);
     assert_eq!(example.api, default.api);
     assert_eq!(example.shutdown, default.shutdown);
     assert_eq!(example.log, default.log);
@@ -54,6 +55,7 @@ fn the_example_has_every_setting() {
         ("agent", "name = \"a\"\nuri = \"sip:a\"\nqueues = []"),
         ("queue", "name = \"q\""),
         ("media", ""),
+        ("admission", ""),
         ("media_streams", ""),
         ("models", ""),
         ("remote.recognizer", "form = \"deepgram\"\nurl = \"wss://host/\""),
@@ -114,6 +116,8 @@ fn a_bad_value_is_refused_with_its_name_its_value_and_what_is_allowed() {
         ("[sip]\nrtp_ports = \"9-5\"", "sip.rtp_ports", "\"9-5\"", "20000-21999"),
         ("[sip]\nsrtp = \"maybe\"", "sip.srtp", "\"maybe\"", "\"require\""),
         ("[sip]\ncalls_max = 0", "sip.calls_max", "0", "from 1 to 30000"),
+        ("[admission]\nbusy_percent = 0", "admission.busy_percent", "0", "from 1 to 100"),
+        ("[admission]\nlate_ms = 1001", "admission.late_ms", "1001", "from 1 to 1000"),
         ("[sip]\ncalls_max = -4", "sip.calls_max", "-4", "from 1 to 30000"),
         ("[sip]\ncalls_max = 1001", "sip.calls_max", "1001", "at most 1000"),
         ("[sip]\ncalls_max = \"many\"", "sip.calls_max", "\"many\"", "from 1 to 30000"),

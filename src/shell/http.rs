@@ -32,7 +32,8 @@ pub(super) fn state(
         let positions = positions.clone();
         Arc::new(move || positions.borrow().get(key).cloned().unwrap_or_default())
     };
-    let (intake, addressed) = (scrape.intake.clone(), scrape.intake.clone());
+    let intake = scrape.intake.clone();
+    let (addressed, strained) = (scrape.intake.clone(), scrape.intake.clone());
     let figures = scrape.figures.clone();
     let seating = scrape.intake.clone();
     let streams = settings.media_streams.token.clone().map(|token| {
@@ -49,6 +50,7 @@ pub(super) fn state(
         now_unix_ms: Arc::new(clock::wall_unix_ms),
         is_draining: Arc::new(move || intake.is_draining()),
         is_stranded: Arc::new(move || addressed.is_stranded()),
+        is_strained: Arc::new(move || strained.strain().is_some()),
         metrics: Arc::new(move || scrape.page()),
         streams,
     }

@@ -2,10 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
 use cordboard_sip::endpoint::{Admission, Endpoint, Incoming};
+use tokio_util::sync::CancellationToken;
 
+use super::admission::{Judge, Rules, Strain};
 use super::mailbox::{SeatId, ToWorker};
 use super::media::NewCall;
 use super::seat::LineId;
@@ -19,6 +22,8 @@ use crate::timeline::{CallId, LegKind, LegRole, Links};
 
 /// After how many seconds a caller who found no room may try again (RFC 3261 §20.33).
 const RETRY_AFTER_S: u32 = 10;
+/// How often it is judged whether the media workers keep up; they tell twice a second.
+const JUDGE_EVERY: Duration = Duration::from_millis(250);
 
 /// What new calls meet; a reload brings another one, and calls under way keep theirs.
 #[derive(Debug)]
@@ -29,6 +34,8 @@ pub(crate) struct Reception {
     pub(crate) settings: CallSettings,
     /// Calls at a time.
     pub(crate) calls_max: usize,
+    /// When they are refused because the service does not keep up.
+    pub(crate) admission: Rules,
     /// Which reception it is, from 1.
     pub(crate) version: u64,
 }
@@ -44,6 +51,7 @@ pub(crate) struct Intake {
     draining: AtomicBool,
     /// Whether an address that callers are told is not this machine's any more.
     stranded: AtomicBool,
+    strain: Mutex<Option<Strain>>,
 }
 
 impl Intake {
@@ -63,6 +71,7 @@ impl Intake {
             next_seat: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             stranded: AtomicBool::new(false),
+            strain: Mutex::new(None),
         }
     }
 
@@ -86,7 +95,7 @@ impl Intake {
     /// Refuses every new call from now on.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
-        self.tell_admission();
+        self.tell_admission(&self.locked_strain());
     }
 
     /// Whether an address that callers are told is not this machine's any more.
@@ -97,17 +106,53 @@ impl Intake {
     /// Refuses every new call while an address that callers are told is not this machine's.
     pub(crate) fn set_stranded(&self, stranded: bool) {
         self.stranded.store(stranded, Ordering::Release);
-        self.tell_admission();
+        self.tell_admission(&self.locked_strain());
     }
 
-    fn tell_admission(&self) {
-        let refuse = Admission::Refuse { code: 503, retry_after_s: RETRY_AFTER_S };
-        let admission = if self.is_open() { Admission::Open } else { refuse };
+    /// Why new calls are refused for want of time, where they are.
+    pub(crate) fn strain(&self) -> Option<Strain> {
+        *self.locked_strain()
+    }
+
+    /// Judges again and again whether the media workers keep up, until `stop`.
+    pub(crate) async fn mind_load(self: Arc<Self>, stop: CancellationToken) {
+        let mut judge = Judge::default();
+        let mut look = tokio::time::interval(JUDGE_EVERY);
+        while stop.run_until_cancelled(look.tick()).await.is_some() {
+            let rules = self.reception().admission;
+            let loads = &self.services.loads;
+            loads.set_late_after(rules.late_after);
+            self.set_strain(judge.judge(clock::monotonic(), &rules, &loads.read()));
+        }
+    }
+
+    fn set_strain(&self, strain: Option<Strain>) {
+        let mut standing = self.locked_strain();
+        if *standing == strain {
+            return;
+        }
+        *standing = strain;
+        self.tell_admission(&standing);
+        match strain {
+            Some(strain) => {
+                self.services.figures.admission_shut.count(strain.name());
+                tracing::warn!(why = strain.name(), "new calls are refused: no time for them");
+            }
+            None => tracing::info!("new calls are taken again"),
+        }
+    }
+
+    /// Tells the door whether calls may come in; whoever holds the strain has the last word.
+    fn tell_admission(&self, strain: &MutexGuard<'_, Option<Strain>>) {
+        let admission = match self.is_draining() || self.is_stranded() || strain.is_some() {
+            true => Admission::Refuse { code: 503, retry_after_s: RETRY_AFTER_S },
+            false => Admission::Open,
+        };
         self.services.endpoint.set_admission(admission);
     }
 
-    fn is_open(&self) -> bool {
-        !self.is_draining() && !self.is_stranded()
+    fn locked_strain(&self) -> MutexGuard<'_, Option<Strain>> {
+        self.strain.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes an INVITE: seats the call or refuses it.
@@ -203,7 +248,19 @@ impl Intake {
     /// Counts a call in, where there is room.
     fn admit(&self, reception: &Reception) -> bool {
         let room = |live: usize| (live < reception.calls_max).then_some(live + 1);
-        self.is_open() && self.live.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).is_ok()
+        let why = if self.is_draining() {
+            "draining"
+        } else if self.is_stranded() {
+            "stranded"
+        } else if self.strain().is_some() {
+            "strained"
+        } else if self.live.fetch_update(Ordering::AcqRel, Ordering::Acquire, room).is_err() {
+            "full"
+        } else {
+            return true;
+        };
+        self.services.figures.calls_refused.count(why);
+        false
     }
 
     fn facts(

@@ -12,6 +12,7 @@ use std::time::Duration;
 use cordboard_models::speech::EndOfTurn;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+use super::load::Meter;
 use super::mailbox::{SeatId, ToWorker};
 use super::seat::Seat;
 use super::services::Services;
@@ -49,6 +50,7 @@ pub(crate) struct MediaWorker {
     stopping: bool,
     /// Which worker it is.
     index: usize,
+    meter: Meter,
 }
 
 impl MediaWorker {
@@ -69,6 +71,7 @@ impl MediaWorker {
             phases: Default::default(),
             stopping: false,
             index,
+            meter: Meter::new(index),
         }
     }
 
@@ -83,6 +86,7 @@ impl MediaWorker {
                     Err(_) => return,
                 }
                 due = clock::monotonic();
+                self.meter.restart(due, self.seats.len(), &self.services.loads);
                 continue;
             }
             let now = clock::monotonic();
@@ -91,14 +95,7 @@ impl MediaWorker {
                 self.step_phase(phase);
                 self.beat();
                 phase = (phase + 1) % PHASES;
-                due += PHASE;
-                // Where a whole tick is lost it is skipped: callers hear a gap, not a burst.
-                let behind = clock::monotonic().saturating_sub(due);
-                if behind > PHASE * PHASES as u32 {
-                    let lost = behind.as_millis() / PHASE.as_millis();
-                    self.services.figures.ticks_skipped.add(u64::try_from(lost).unwrap_or(0));
-                    due = clock::monotonic();
-                }
+                due = self.next_due(due, now);
                 continue;
             }
             match self.mailbox.recv_timeout(due - now) {
@@ -107,6 +104,23 @@ impl MediaWorker {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+
+    /// When the phase after one that was due then, and begun then, is due.
+    fn next_due(&mut self, due: Duration, began: Duration) -> Duration {
+        let ended = clock::monotonic();
+        let next = due + PHASE;
+        // Where a whole tick is lost it is skipped: callers hear a gap, not a burst.
+        let behind = ended.saturating_sub(next);
+        let is_lost = behind > PHASE * PHASES as u32;
+        let lost = if is_lost { behind.as_millis() / PHASE.as_millis() } else { 0 };
+        let lost = u32::try_from(lost).unwrap_or(u32::MAX);
+        self.services.figures.ticks_skipped.add(u64::from(lost));
+        self.meter.phase((due, began, ended), lost, self.seats.len(), &self.services.loads);
+        if self.seats.is_empty() {
+            self.meter.restart(ended, 0, &self.services.loads);
+        }
+        if is_lost { ended } else { next }
     }
 
     fn open_letter(&mut self, letter: ToWorker) {

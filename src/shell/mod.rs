@@ -4,6 +4,7 @@
 //! and the world.
 
 mod addresses;
+mod admission;
 mod choice;
 mod desk;
 mod engines;
@@ -11,6 +12,7 @@ mod failover;
 mod http;
 mod inference;
 mod intake;
+mod load;
 mod mailbox;
 mod media;
 mod notify;
@@ -50,7 +52,7 @@ use crate::conversation::{Flow, FlowFault};
 use crate::desk::{AgentProfile, Desk, DeskSettings, QueueRules};
 use crate::escalation::{AGENT_GONE, AGENT_LOST, AgentRef, Rules, Wording};
 use crate::leg::MediaSettings;
-use crate::settings::{RouteSettings, Settings};
+use crate::settings::{AdmissionSettings, RouteSettings, Settings};
 use crate::store::{Store, StoreFault, StoreOptions};
 use crate::timeline::CallId;
 use crate::turn::{Pauses, TurnSettings};
@@ -59,6 +61,7 @@ use desk::DeskTask;
 use engines::Engines;
 pub(crate) use engines::{open_ears, open_voice, silero};
 use intake::{Intake, Reception};
+use load::Loads;
 use mailbox::ToWorker;
 use media::MediaWorker;
 pub use notify::Supervisor;
@@ -286,6 +289,7 @@ impl Service {
         let listeners = http::Listeners::open(&settings).await?;
         let (api, metrics) = listeners.addresses(&settings);
         let figures = Arc::new(Figures::new(workers()));
+        let loads = Loads::new(workers());
         let export = telemetry::follow(&store, &settings.telemetry, &figures, stop.clone())?;
 
         let live = Arc::new(AtomicUsize::new(0));
@@ -305,6 +309,7 @@ impl Service {
             desk: desk_words,
             control: tokio::runtime::Handle::current(),
             figures,
+            loads,
             workers: mailboxes.iter().map(|(sender, _)| sender.clone()).collect(),
         });
         let boxes = mailboxes.into_iter().map(|(_, mailbox)| mailbox);
@@ -330,6 +335,7 @@ impl Service {
         tokio::spawn(take_calls(intake.clone(), calls));
         let watched = Addresses::new(told_addresses(&services), Box::new(addresses::is_ours));
         tokio::spawn(addresses::watch(watched, intake.clone(), stop.clone()));
+        tokio::spawn(intake.clone().mind_load(stop.clone()));
         Ok(Self {
             services,
             intake,
@@ -497,7 +503,21 @@ fn spawn_workers(
 
 fn reception(routes: HashMap<String, Arc<Flow>>, settings: &Settings, version: u64) -> Reception {
     let calls_max = settings.sip.calls_max;
-    Reception { routes, settings: call_settings(settings), calls_max, version }
+    let admission = admission_rules(&settings.admission);
+    let settings = call_settings(settings);
+    Reception { routes, settings, calls_max, admission, version }
+}
+
+fn admission_rules(settings: &AdmissionSettings) -> admission::Rules {
+    let share = |percent: u64| percent as f32 / 100.0;
+    admission::Rules {
+        on: settings.on,
+        busy: share(settings.busy_percent),
+        late: share(settings.late_percent),
+        late_after: Duration::from_millis(settings.late_ms),
+        resume: share(settings.resume_percent),
+        calm: Duration::from_secs(settings.calm_s),
+    }
 }
 
 fn spawn_desk(

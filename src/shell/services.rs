@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::inference::{Answers, Ears, Voices};
+use super::load::Loads;
 use super::mailbox::{ReplyTo, SeatId, ToWorker};
 use super::seat::LineId;
 use super::telemetry::Figures;
@@ -132,6 +133,8 @@ pub(crate) struct Services {
     pub(crate) control: Handle,
     /// What is counted.
     pub(crate) figures: Arc<Figures>,
+    /// How the media workers keep up.
+    pub(crate) loads: Loads,
     /// The workers' mailboxes.
     pub(crate) workers: Vec<Sender<ToWorker>>,
 }

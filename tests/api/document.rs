@@ -69,6 +69,11 @@ async fn readiness_ends_with_the_drain_and_health_does_not() {
     let running = Running::start(None).await;
     let ready = running.send("GET", "/readyz", &[]).await;
     assert_eq!((ready.status, ready.json()), (200, json!({ "ready": true, "why": null })));
+    running.strained.store(true, Relaxed);
+    let strained = running.send("GET", "/readyz", &[]).await;
+    assert_eq!(strained.status, 503);
+    assert_eq!(strained.json(), json!({ "ready": false, "why": "no time for more calls" }));
+    assert_fits("/readyz", &strained);
     running.draining.store(true, Relaxed);
     let draining = running.send("GET", "/readyz", &[]).await;
     assert_eq!(draining.status, 503);

@@ -29,6 +29,7 @@ pub(crate) struct Running {
     pub fetched: mpsc::Receiver<PacketFetched>,
     pub now_unix_ms: Arc<AtomicU64>,
     pub draining: Arc<AtomicBool>,
+    pub strained: Arc<AtomicBool>,
     address: SocketAddr,
     stop: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
@@ -71,6 +72,7 @@ impl Running {
         let now_unix_ms = Arc::new(AtomicU64::new(STARTED_UNIX_MS));
         let clock = Arc::clone(&now_unix_ms);
         let draining = Arc::new(AtomicBool::new(false));
+        let strained = Arc::new(AtomicBool::new(false));
         let state = ApiState {
             store: store.clone(),
             token: token.map(|token| token.parse::<Token>().unwrap()),
@@ -88,6 +90,10 @@ impl Running {
                 let draining = Arc::clone(&draining);
                 Arc::new(move || draining.load(Relaxed))
             },
+            is_strained: {
+                let strained = Arc::clone(&strained);
+                Arc::new(move || strained.load(Relaxed))
+            },
             metrics: Arc::new(|| "# TYPE up gauge\nup 1\n".to_owned()),
             streams: None,
         };
@@ -95,8 +101,17 @@ impl Running {
         let server = tokio::spawn(serve(listener, state, async {
             let _ = stopped.await;
         }));
-        let running =
-            Self { store, fetched, now_unix_ms, draining, address, stop, server, _folder: folder };
+        let running = Self {
+            store,
+            fetched,
+            now_unix_ms,
+            draining,
+            strained,
+            address,
+            stop,
+            server,
+            _folder: folder,
+        };
         // Before its tables are made, the database is away: 503.
         running.caught_up().await;
         running

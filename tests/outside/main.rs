@@ -6,9 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod admission;
 mod agent_phone;
-mod breakdowns;
 mod answers;
+mod breakdowns;
 mod calls;
 mod codecs;
 mod corpora;

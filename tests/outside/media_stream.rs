@@ -16,7 +16,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::support::{Baresip, PATIENCE, Serving, find, has, loudest_second, pass, spoken};
 
-const TOKEN: &str = "a-carriers-long-secret";
+pub(crate) const TOKEN: &str = "a-carriers-long-secret";
 pub(crate) const SETTINGS: &str = "[media_streams]\ntoken = \"a-carriers-long-secret\"";
 
 /// A carrier's end of one call: plays what comes at its pace, gives marks back, says a sound.
@@ -138,7 +138,7 @@ impl Carrier {
     }
 }
 
-fn start(token: &str, from: &str) -> Value {
+pub(crate) fn start(token: &str, from: &str) -> Value {
     json!({
         "event": "start", "sequenceNumber": "1", "streamSid": "MZ1",
         "start": {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::exposition::{Counter, Histogram, Page, Tallies};
 use crate::api::STREAM_ENDS;
+use crate::shell::admission::Strain;
 use crate::timeline::{
     CallId, Debtor, Entry, LegKind, LegRole, Outcome, RepairCause, ToolVerdict, Trigger, What,
 };
@@ -63,6 +64,10 @@ pub(crate) struct Figures {
     pub(crate) beats: Box<[AtomicU64]>,
     /// Carriers' media streams that are over, by why.
     pub(crate) streams_closed: Tallies,
+    /// Calls that were refused past the door, by why.
+    pub(crate) calls_refused: Tallies,
+    /// How often new calls began to be refused for want of time, by why.
+    pub(crate) admission_shut: Tallies,
     /// Spans that were sent.
     pub(crate) spans_sent: Counter,
     /// Spans that were given up: the queue was full, or nobody took them.
@@ -116,6 +121,8 @@ impl Figures {
             seats: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             beats: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             streams_closed: Tallies::new("why", STREAM_ENDS),
+            calls_refused: Tallies::new("why", &["draining", "stranded", "strained", "full"]),
+            admission_shut: Tallies::new("why", Strain::NAMES),
             spans_sent: Counter::default(),
             spans_dropped: Counter::default(),
             reloads: Tallies::new("result", &["taken", "refused"]),
@@ -231,6 +238,10 @@ impl Figures {
     }
 
     fn write_service(&self, page: &mut Page) {
+        let help = "How often new calls began to be refused because a media worker was strained.";
+        page.tallies("cordboard_admission_shut_total", help, &self.admission_shut);
+        let help = "Media streams and placed calls that were refused; INVITEs are counted by SIP.";
+        page.tallies("cordboard_calls_refused_total", help, &self.calls_refused);
         page.counter("cordboard_trace_spans_sent_total", "Spans sent.", &self.spans_sent);
         let help = "Spans given up: the queue was full, or nobody took them.";
         page.counter("cordboard_trace_spans_dropped_total", help, &self.spans_dropped);

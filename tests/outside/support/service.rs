@@ -103,6 +103,9 @@ pub(crate) fn settings(folder: &Path, changes: &str) -> PathBuf {
         folder = "{}"
         [api]
         listen = "127.0.0.1:0"
+        [admission]
+        # A machine that builds beside the tests would refuse their calls.
+        on = false
         [log]
         filter = "info"
         "#,

@@ -1,0 +1,218 @@
+//! Admission: whether new calls are taken, judged by how the media workers keep up.
+//!
+//! ```text
+//!          a worker is too busy, too late, or has stopped
+//!   Open ──────────────────────────────────────────────────► Shut
+//!        ◄──────────────────────────────────────────────────
+//!          every worker well below the limits for a while
+//! ```
+//!
+//! Calls under way are never touched. Pure: time is an argument. Deliberately absent: how many
+//! calls there may be at a time (`sip.calls_max`), engines (they refuse work of their own), the
+//! measuring (`load`), and whom it is told (`intake`).
+
+use std::time::Duration;
+
+/// A worker that has calls and does not tell how it keeps up has stopped.
+const STOPPED_AFTER: Duration = Duration::from_secs(1);
+
+/// When new calls are refused, and when they are taken again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Rules {
+    /// Whether there is such a rule at all.
+    pub(crate) on: bool,
+    /// Share of a worker's time from which it is too busy, 0 to 1.
+    pub(crate) busy: f32,
+    /// Share of a worker's ticks from which too many are late, 0 to 1.
+    pub(crate) late: f32,
+    /// From when on a tick is late.
+    pub(crate) late_after: Duration,
+    /// Share of both limits below which there is room again, 0 to 1.
+    pub(crate) resume: f32,
+    /// For how long every worker must have been below it.
+    pub(crate) calm: Duration,
+}
+
+/// How one worker keeps up.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Load {
+    /// Calls that it has.
+    pub(crate) seats: usize,
+    /// Share of its time in which it worked for calls, 0 to 1.
+    pub(crate) busy: f32,
+    /// Share of its ticks that came late, or not at all, 0 to 1.
+    pub(crate) late: f32,
+    /// When it told this.
+    pub(crate) told: Duration,
+}
+
+/// Why new calls are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strain {
+    /// A worker has hardly any time left.
+    Busy,
+    /// A worker comes late to its ticks.
+    Late,
+    /// A worker has stopped.
+    Stopped,
+}
+
+impl Strain {
+    /// All of them, by name.
+    pub(crate) const NAMES: &'static [&'static str] = &["busy", "late", "stopped"];
+
+    /// The name, for figures and logs.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Late => "late",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// Judges again and again whether there is room.
+#[derive(Debug, Default)]
+pub(crate) struct Judge {
+    shut: Option<Strain>,
+    /// Since when every worker has been well below the limits.
+    calm_since: Option<Duration>,
+}
+
+impl Judge {
+    /// Judges how things stand; why new calls are refused, where they are.
+    pub(crate) fn judge(&mut self, now: Duration, rules: &Rules, loads: &[Load]) -> Option<Strain> {
+        if !rules.on {
+            *self = Self::default();
+            return None;
+        }
+        let strain = loads.iter().find_map(|load| load.strain(now, rules, 1.0));
+        if let Some(strain) = strain {
+            // The first reason stands for as long as it is shut.
+            self.shut.get_or_insert(strain);
+            self.calm_since = None;
+            return self.shut;
+        }
+        if loads.iter().any(|load| load.strain(now, rules, rules.resume).is_some()) {
+            self.calm_since = None;
+            return self.shut;
+        }
+        let since = *self.calm_since.get_or_insert(now);
+        if now.saturating_sub(since) >= rules.calm {
+            self.shut = None;
+        }
+        self.shut
+    }
+}
+
+impl Load {
+    /// What is wrong with it, measured by a share of the limits.
+    fn strain(&self, now: Duration, rules: &Rules, share: f32) -> Option<Strain> {
+        if self.seats == 0 {
+            // It sleeps, and what it told last is long over.
+            return None;
+        }
+        if now.saturating_sub(self.told) > STOPPED_AFTER {
+            return Some(Strain::Stopped);
+        }
+        if self.late >= rules.late * share {
+            return Some(Strain::Late);
+        }
+        (self.busy >= rules.busy * share).then_some(Strain::Busy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules = Rules {
+        on: true,
+        busy: 0.8,
+        late: 0.1,
+        late_after: Duration::from_millis(10),
+        resume: 0.5,
+        calm: Duration::from_secs(5),
+    };
+
+    const fn at(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn load(now_ms: u64, busy: f32, late: f32) -> Load {
+        Load { seats: 3, busy, late, told: at(now_ms) }
+    }
+
+    #[test]
+    fn the_table_of_what_shuts_and_what_does_not() {
+        let rows = [
+            (load(10_000, 0.0, 0.0), None),
+            (load(10_000, 0.79, 0.09), None),
+            (load(10_000, 0.8, 0.0), Some(Strain::Busy)),
+            (load(10_000, 0.0, 0.1), Some(Strain::Late)),
+            (load(10_000, 1.0, 1.0), Some(Strain::Late)),
+            (load(9_000, 0.0, 0.0), None),
+            (load(8_999, 0.0, 0.0), Some(Strain::Stopped)),
+            (Load { seats: 0, ..load(0, 1.0, 1.0) }, None),
+        ];
+        for (row, expected) in rows {
+            let calm = load(10_000, 0.1, 0.0);
+            for loads in [vec![row], vec![row, calm], vec![calm, row]] {
+                let found = Judge::default().judge(at(10_000), &RULES, &loads);
+                assert_eq!(found, expected, "{loads:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_service_without_calls_has_room() {
+        assert_eq!(Judge::default().judge(at(0), &RULES, &[]), None);
+        let idle = [Load::default(); 2];
+        assert_eq!(Judge::default().judge(at(90_000), &RULES, &idle), None);
+    }
+
+    #[test]
+    fn what_was_shut_opens_only_after_a_calm_without_a_break() {
+        let mut judge = Judge::default();
+        let mut story = vec![];
+        let mut busy = |from_s: u64, to_s: u64, busy: f32| {
+            for second in from_s..to_s {
+                let now_ms = second * 1_000;
+                let shut = judge.judge(at(now_ms), &RULES, &[load(now_ms, busy, 0.0)]);
+                story.push((second, shut.is_some()));
+            }
+        };
+        busy(0, 2, 0.3);
+        busy(2, 3, 0.9);
+        // Below the limit, and not well below it.
+        busy(3, 20, 0.6);
+        busy(20, 24, 0.3);
+        busy(24, 25, 0.6);
+        busy(25, 40, 0.3);
+        let shut = |second: u64| story.iter().any(|row| *row == (second, true));
+        let changes: Vec<u64> = (1..40).filter(|it| shut(*it) != shut(*it - 1)).collect();
+        assert_eq!(changes, [2, 30]);
+    }
+
+    #[test]
+    fn the_first_reason_stands_until_there_is_room_again() {
+        let mut judge = Judge::default();
+        let first = judge.judge(at(0), &RULES, &[load(0, 0.9, 0.0)]);
+        let second = judge.judge(at(500), &RULES, &[load(500, 0.9, 0.9)]);
+        assert_eq!((first, second), (Some(Strain::Busy), Some(Strain::Busy)));
+        for ms in (1_000..=6_000).step_by(500) {
+            judge.judge(at(ms), &RULES, &[load(ms, 0.0, 0.0)]);
+        }
+        let again = judge.judge(at(6_500), &RULES, &[load(6_500, 0.0, 0.5)]);
+        assert_eq!(again, Some(Strain::Late));
+    }
+
+    #[test]
+    fn a_rule_that_is_off_refuses_nobody_and_forgets() {
+        let mut judge = Judge::default();
+        assert!(judge.judge(at(0), &RULES, &[load(0, 1.0, 1.0)]).is_some());
+        let off = Rules { on: false, ..RULES };
+        assert_eq!(judge.judge(at(500), &off, &[load(500, 1.0, 1.0)]), None);
+        assert_eq!(judge.judge(at(1_000), &RULES, &[load(1_000, 0.1, 0.0)]), None);
+    }
+}
