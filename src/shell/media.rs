@@ -81,6 +81,7 @@ impl MediaWorker {
         let mut due = clock::monotonic();
         while !(self.stopping && self.seats.is_empty()) {
             if self.seats.is_empty() {
+                self.meter.restart(clock::monotonic(), 0, &self.services.loads);
                 match self.mailbox.recv() {
                     Ok(letter) => self.open_letter(letter),
                     Err(_) => return,
@@ -117,9 +118,6 @@ impl MediaWorker {
         let lost = u32::try_from(lost).unwrap_or(u32::MAX);
         self.services.figures.ticks_skipped.add(u64::from(lost));
         self.meter.phase((due, began, ended), lost, self.seats.len(), &self.services.loads);
-        if self.seats.is_empty() {
-            self.meter.restart(ended, 0, &self.services.loads);
-        }
         if is_lost { ended } else { next }
     }
 

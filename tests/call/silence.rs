@@ -53,6 +53,7 @@ struct Meter {
     bridged: bool,
     /// Whether the caller holds the floor, as the timeline has it.
     speaking: bool,
+    began: MediaTime,
     /// When a key was pressed last.
     keyed: Option<MediaTime>,
     /// Whether the last line was said whole.
@@ -77,6 +78,7 @@ pub(crate) fn silences(entries: &[Entry], ticks: &[Tick]) -> Vec<Silence> {
         held: false,
         bridged: false,
         speaking: false,
+        began: MediaTime::ZERO,
         keyed: None,
         said: false,
         quiet: MediaTime::ZERO,
@@ -213,11 +215,12 @@ impl Meter {
             What::PromptBegan { text, .. } => self.began(at, text),
             What::PromptEnded { heard, unsaid, .. } => self.line_over(at, heard, unsaid),
             What::CallerBegan { .. } => {
-                self.speaking = true;
+                (self.speaking, self.began) = (true, at);
                 self.is_ours(at);
             }
-            What::CallerSpoke { .. } => {
-                self.speaking = false;
+            What::CallerSpoke { ended_ms, .. } => {
+                // Words may become known when the caller speaks again already.
+                self.speaking &= self.began > MediaTime::from_millis(*ended_ms);
                 self.is_ours(at);
             }
             What::Keyed { role: LegRole::Caller, .. } => {
