@@ -96,6 +96,8 @@ fn the_unit_is_one_that_systemd_takes_and_outlasts_the_drain() {
     let drain_s: u64 = drain.expect("drain_s").parse().expect("seconds");
     assert!(stop_s >= drain_s + 20, "goodbyes take some seconds more than the drain");
     assert_eq!(value("Type"), "notify");
+    let watchdog_s: u64 = value("WatchdogSec").parse().expect("seconds");
+    assert!(watchdog_s >= 10, "a busy machine is not a dead one");
     assert!(value("ExecReload").contains("-HUP"));
 
     if !Path::new("/usr/bin/systemd-analyze").exists() {

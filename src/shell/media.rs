@@ -5,6 +5,7 @@
 //! bursts. Nothing here blocks on anything but the mailbox, and no decision about a call is made.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -148,7 +149,13 @@ impl MediaWorker {
         let id = new.seat;
         let lightest = self.phases.iter_mut().min_by_key(|seats| seats.len());
         lightest.expect("there are phases").push(id);
-        let seat = Seat::open(new, &self.services, self.judge.as_mut());
+        let (services, judge) = (&*self.services, self.judge.as_mut());
+        let opened = catch_unwind(AssertUnwindSafe(|| Seat::open(new, services, judge)));
+        let Ok(seat) = opened else {
+            tracing::error!("a call panicked before it had a seat");
+            self.live.fetch_sub(1, Ordering::AcqRel);
+            return;
+        };
         self.seats.insert(id, Box::new(seat));
         self.count_seats();
         self.with_seat(id, |_, _, _| {});
@@ -171,7 +178,13 @@ impl MediaWorker {
         act: impl FnOnce(&mut Seat, &Services, &mut dyn EndOfTurn),
     ) {
         let Some(seat) = self.seats.get_mut(&id) else { return };
-        act(seat, &self.services, self.judge.as_mut());
+        let (services, judge) = (&*self.services, self.judge.as_mut());
+        // A panic in the call itself is caught at its step; this is for all around it.
+        if catch_unwind(AssertUnwindSafe(|| act(seat, services, judge))).is_err()
+            && seat.broke(services, self.judge.as_mut())
+        {
+            tracing::error!("a call could not even be ended after a panic; its seat is cleared");
+        }
         if seat.is_over() {
             if let Some(seat) = self.seats.remove(&id) {
                 seat.leave(&self.services);

@@ -332,10 +332,7 @@ impl Service {
         listeners.spawn(state, &stop);
         let (keep, figures) = (sweep::retention(&settings), services.figures.clone());
         tokio::spawn(sweep::hourly(store, keep, figures, stop.clone()));
-        tokio::spawn(take_calls(intake.clone(), calls));
-        let watched = Addresses::new(told_addresses(&services), Box::new(addresses::is_ours));
-        tokio::spawn(addresses::watch(watched, intake.clone(), stop.clone()));
-        tokio::spawn(intake.clone().mind_load(stop.clone()));
+        open_door(&services, &intake, calls, &stop);
         Ok(Self {
             services,
             intake,
@@ -470,6 +467,19 @@ impl Service {
             tracing::warn!(legs = endpoint.counters().dialogs, "legs did not answer a BYE");
         }
     }
+}
+
+/// Takes calls from now on, as long as the addresses that callers are told are this machine's.
+fn open_door(
+    services: &Services,
+    intake: &Arc<Intake>,
+    calls: mpsc::Receiver<Incoming>,
+    stop: &CancellationToken,
+) {
+    let watched = Addresses::new(told_addresses(services), Box::new(addresses::is_ours));
+    tokio::spawn(addresses::watch(watched, intake.clone(), stop.clone()));
+    tokio::spawn(intake.clone().mind_load(stop.clone()));
+    tokio::spawn(take_calls(intake.clone(), calls));
 }
 
 async fn take_calls(intake: Arc<Intake>, mut calls: mpsc::Receiver<Incoming>) {

@@ -187,6 +187,7 @@ impl Seat {
         if self.over || self.apology.is_some() {
             return;
         }
+        trip("TRIAL_PANIC_SEAT_KEY", &input);
         if let Input::Refused { job, .. } = &input
             && let Some(session) = self.end_session(*job)
         {
@@ -209,7 +210,7 @@ impl Seat {
         let now = self.now();
         self.keep_input(now, &input);
         let step = AssertUnwindSafe(|| {
-            trip(&input);
+            trip("TRIAL_PANIC_KEY", &input);
             self.call.handle_input(now, input)
         });
         match catch_unwind(step) {
@@ -243,7 +244,7 @@ impl Seat {
             let input = Input::Leg(role, event);
             self.keep_input(now, &input);
             let step = AssertUnwindSafe(|| {
-                trip(&input);
+                trip("TRIAL_PANIC_KEY", &input);
                 self.call.handle_input(now, input)
             });
             if catch_unwind(step).is_err() {
@@ -441,6 +442,15 @@ impl Seat {
         }
     }
 
+    /// Takes the news that something around the call panicked; true where even that did.
+    pub(super) fn broke(&mut self, services: &Services, judge: &mut dyn EndOfTurn) -> bool {
+        let now = self.now();
+        let step = AssertUnwindSafe(|| self.panicked(services, judge, now));
+        let broken = catch_unwind(step).is_err();
+        self.over |= broken;
+        broken
+    }
+
     /// The call cannot go on: another takes its place, which apologizes and asks for a human. The
     /// other calls of the worker are not touched.
     fn panicked(&mut self, services: &Services, judge: &mut dyn EndOfTurn, now: MediaTime) {
@@ -577,16 +587,15 @@ impl Seat {
     }
 }
 
-/// Panics at a key of the caller that the environment names: what a panic costs can be tried from
-/// outside. In no release build.
+/// Panics at a key of the caller that this variable of the environment has: what a panic costs can
+/// be tried from outside. In no release build.
 #[cfg(debug_assertions)]
-fn trip(input: &Input<'_>) {
-    static KEY: std::sync::LazyLock<Option<String>> =
-        std::sync::LazyLock::new(|| std::env::var("TRIAL_PANIC_KEY").ok());
-    if let (Input::Leg(_, LegEvent::Digit { digit, .. }), Some(key)) = (input, &*KEY) {
-        assert!(!key.contains(*digit), "a panic on trial");
+fn trip(variable: &str, input: &Input<'_>) {
+    if let Input::Leg(_, LegEvent::Digit { digit, .. }) = input {
+        let keys = std::env::var(variable).unwrap_or_default();
+        assert!(!keys.contains(*digit), "a panic on trial");
     }
 }
 
 #[cfg(not(debug_assertions))]
-const fn trip(_: &Input<'_>) {}
+const fn trip(_: &str, _: &Input<'_>) {}

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::migrate::MigrateError;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::database::{Database, Loss, is_damage, is_lock};
@@ -143,6 +144,8 @@ impl Projector {
         sqlx::migrate!().run(&self.database.pool()).await?;
         self.database.remember();
         let mut position = self.starting_place().await?;
+        let mut looks = tokio::time::interval(LOOK_PERIOD);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.look().await?;
             let end = *self.written.borrow_and_update();
@@ -157,7 +160,7 @@ impl Projector {
                 tokio::select! {
                     changed = self.written.changed() => if changed.is_err() { return Ok(()) },
                     () = stop.cancelled() => if *self.written.borrow() == end { return Ok(()) },
-                    () = tokio::time::sleep(LOOK_PERIOD) => {}
+                    _ = looks.tick() => {}
                 }
             }
         }

@@ -2,8 +2,9 @@
 //!
 //! The header is refreshed each second, so that the file can be read while the call runs and after
 //! a `kill -9`. Until a recording has ended whole and is on the disk itself, an empty file
-//! `<call>.incomplete` stands beside it. What the disk refuses is silence in the file; the recording
-//! goes on when there is room again. Absent: when to record, and the announcement (the flow's).
+//! `<call>.incomplete` stands beside it. What the disk refuses is silence in the file; the
+//! recording goes on when there is room again. Absent: when to record, and the announcement (the
+//! flow's).
 
 use std::io;
 use std::path::{Path, PathBuf};

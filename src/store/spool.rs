@@ -185,7 +185,8 @@ impl Spool {
     pub(super) fn trial(&self) -> io::Result<()> {
         let path = self.folder.join("trial");
         let written = fs::write(&path, [0; 4_096]);
-        written.and(fs::remove_file(&path))
+        let removed = fs::remove_file(&path);
+        written.and(removed)
     }
 
     /// Where the file ends.
@@ -269,7 +270,7 @@ fn begin_segment(
     Ok((file, end, seq + 1))
 }
 
-/// Makes a segment's file with these bytes in it, whole or not at all; it is written on behind them.
+/// Makes a segment's file with these bytes in it, whole or not at all; more is written behind them.
 fn new_segment(folder: &Path, number: u64, bytes: &[u8]) -> io::Result<File> {
     let (unfinished, path) = (folder.join("next.tmp"), segment::path(folder, number));
     let mut options = OpenOptions::new();

@@ -338,7 +338,7 @@ impl Writer {
 
     /// Sees whether the spool could be written, though there may be nothing to write: a full disk
     /// is to be known before the next call.
-    fn try_disk(&mut self) {
+    fn try_disk(&self) {
         if self.spool.unwritten_bytes() == 0 {
             let outcome = self.spool.trial();
             self.note_disk(outcome);

@@ -85,7 +85,7 @@ impl Running {
             queues: Arc::new(|| json!([{ "name": "service", "waiting": 0, "offered": 0 }])),
             fetched: fetched_sender,
             now_unix_ms: Arc::new(move || clock.load(Relaxed)),
-            is_stranded: std::sync::Arc::new(|| false),
+            is_stranded: Arc::new(|| false),
             is_draining: {
                 let draining = Arc::clone(&draining);
                 Arc::new(move || draining.load(Relaxed))

@@ -71,22 +71,28 @@ async fn a_panic_costs_one_call_whose_caller_is_handed_to_a_human() {
     assert!(page.contains("cordboard_call_panics_total 1\n"), "{page}");
 }
 
+/// In the call itself, and in what is around it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_without_a_human_ends_the_call_with_a_goodbye() {
-    let service = Serving::start_with("", &[("TRIAL_PANIC_KEY", "7")]);
-    let mut caller = Caller::ring(&service, "short", "unlucky").await;
-    let asked = |it: &Value| it["what"] == "prompt_ended" && it["heard"] == "Yes?";
-    let id = call_with(&service, "unlucky", asked).await;
-    let began = clock::monotonic();
-    caller.key('7').await;
-    until("the service's BYE", async || caller.is_hung_up().then_some(())).await;
-    told("panic, no human", "an apology and a goodbye", caller.gaps_ms(began).1);
-    let call = service.api.ended_call_of("unlucky").await;
-    assert_eq!((&call["outcome"], &call["cause"]), (&"failed".into(), &"panic".into()), "{call}");
-    let timeline = service.api.timeline(&id).await;
-    let whole = |it: &&Value| it["what"] == "prompt_ended" && it["unsaid"] == "";
-    let heard: Vec<_> = timeline.iter().filter(whole).map(|it| it["heard"].to_string()).collect();
-    assert!(heard.last().is_some_and(|it| it.contains("Goodbye")), "{heard:?}");
+    let variables = [("TRIAL_PANIC_KEY", "7"), ("TRIAL_PANIC_SEAT_KEY", "8")];
+    let service = Serving::start_with("", &variables);
+    for (key, name) in [('7', "unlucky"), ('8', "luckless")] {
+        let mut caller = Caller::ring(&service, "short", name).await;
+        let asked = |it: &Value| it["what"] == "prompt_ended" && it["heard"] == "Yes?";
+        let id = call_with(&service, name, asked).await;
+        let began = clock::monotonic();
+        caller.key(key).await;
+        until("the service's BYE", async || caller.is_hung_up().then_some(())).await;
+        told("panic, no human", "an apology and a goodbye", caller.gaps_ms(began).1);
+        let call = service.api.ended_call_of(name).await;
+        let expected = (&"failed".into(), &"panic".into());
+        assert_eq!((&call["outcome"], &call["cause"]), expected, "{call}");
+        let timeline = service.api.timeline(&id).await;
+        let whole = timeline.iter().filter(|it| it["what"] == "prompt_ended" && it["unsaid"] == "");
+        let heard: Vec<_> = whole.map(|it| it["heard"].to_string()).collect();
+        assert!(heard.last().is_some_and(|it| it.contains("Goodbye")), "{heard:?}");
+    }
+    service.api.until_live(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

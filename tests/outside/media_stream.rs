@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::support::{Baresip, PATIENCE, Serving, find, has, loudest_second, pass, spoken};
+use crate::support::{Baresip, PATIENCE, Serving, find, has, loudest_second, pass, spoken, until};
 
 pub(crate) const TOKEN: &str = "a-carriers-long-secret";
 pub(crate) const SETTINGS: &str = "[media_streams]\ntoken = \"a-carriers-long-secret\"";
@@ -185,6 +185,7 @@ async fn a_stop_of_the_carrier_ends_the_call() {
     let call = service.api.ended_call_of("stopper").await;
     assert_eq!(call["cause"], "bye", "{call}");
     service.api.until_live(0).await;
+    counted(&service, "carrier", 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,6 +222,14 @@ async fn what_breaks_the_form_is_closed_with_a_reason_and_others_go_on() {
     let heard = other.heard.len();
     other.go_on("a second more", |it| it.heard.len() > heard + 8_000).await;
     assert_eq!(other.closed, None);
+    counted(&service, "refused", 5).await;
+    counted(&service, "fault", 3).await;
+}
+
+/// Waits until so many streams are over for this reason.
+async fn counted(service: &Serving, why: &str, count: u32) {
+    let line = format!("cordboard_media_streams_closed_total{{why=\"{why}\"}} {count}\n");
+    until(&line, async || service.api.text("/metrics").await.contains(&line).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

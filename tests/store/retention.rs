@@ -85,7 +85,15 @@ async fn what_was_deleted_is_in_no_file_of_the_store_any_more() {
     let running = Running::open(folder.path()).await;
     running.store.append(&call(0, 2), &rang(2));
     running.caught_up().await;
-    assert!(files_with(folder.path(), canary).len() >= 2, "spool and database have it");
+    // A damaged database that was set aside has it, too.
+    let aside = folder.path().join("cordboard.sqlite.damaged");
+    std::fs::copy(folder.path().join("cordboard.sqlite"), &aside).unwrap();
+    std::fs::OpenOptions::new()
+        .append(true)
+        .open(&aside)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, canary.as_bytes()))
+        .unwrap();
+    assert!(files_with(folder.path(), canary).len() >= 3, "spool and databases have it");
 
     let keep = Retention { timelines_days: 30, ..Retention::default() };
     let later_unix_ms = cordboard::clock::wall_unix_ms() + 31 * DAY_MS;

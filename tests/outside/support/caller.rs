@@ -61,7 +61,8 @@ impl Caller {
         };
         let port = caller.rtp.port();
         let offer = format!(
-            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
+            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP 0\r\n"
         );
         let answer = caller.request("INVITE", "application/sdp", &offer).await;
         assert!(answer.starts_with("SIP/2.0 200"), "{name}: {answer}");
