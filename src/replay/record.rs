@@ -150,13 +150,7 @@ pub fn encode(input: &Input<'_>) -> (u8, Vec<u8>) {
             ANSWERED
         }
         Input::FailedOver { role, engine, why } => {
-            to.byte(match role {
-                EngineRole::Recognizer => 0,
-                EngineRole::Synthesizer => 1,
-                EngineRole::LanguageModel => 2,
-            });
-            to.number(u64::from(*engine));
-            to.text(why);
+            put_failover(&mut to, *role, *engine, why);
             FAILED_OVER
         }
     };
@@ -205,12 +199,7 @@ pub fn decode(kind: u8, bytes: &[u8]) -> Result<Input<'_>, RecordError> {
         STOP => Input::Stop,
         ANSWERED => Input::Answered { job: job(&mut from)?, event: take_answer(&mut from)? },
         FAILED_OVER => {
-            let role = match from.byte()? {
-                0 => EngineRole::Recognizer,
-                1 => EngineRole::Synthesizer,
-                2 => EngineRole::LanguageModel,
-                tag => return Err(RecordError::Unknown { tag, place: "an engine's role" }),
-            };
+            let role = take_role(&mut from)?;
             Input::FailedOver { role, engine: from.small()?, why: from.text()?.to_owned() }
         }
         tag => return Err(RecordError::Unknown { tag, place: "an input" }),
@@ -471,6 +460,25 @@ fn take_outcome(from: &mut Reader<'_>) -> Result<ToolOutcome, RecordError> {
     let broken = |_| RecordError::Broken { place: "result" };
     let result = serde_json::from_str(from.text()?).map_err(broken)?;
     Ok(ToolOutcome { verdict, result, took_ms: from.number()? })
+}
+
+fn put_failover(to: &mut Writer, role: EngineRole, engine: u32, why: &str) {
+    to.byte(match role {
+        EngineRole::Recognizer => 0,
+        EngineRole::Synthesizer => 1,
+        EngineRole::LanguageModel => 2,
+    });
+    to.number(u64::from(engine));
+    to.text(why);
+}
+
+fn take_role(from: &mut Reader<'_>) -> Result<EngineRole, RecordError> {
+    match from.byte()? {
+        0 => Ok(EngineRole::Recognizer),
+        1 => Ok(EngineRole::Synthesizer),
+        2 => Ok(EngineRole::LanguageModel),
+        tag => Err(RecordError::Unknown { tag, place: "an engine's role" }),
+    }
 }
 
 fn put_answer(to: &mut Writer, event: &AnswerEvent) {

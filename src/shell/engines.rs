@@ -18,7 +18,7 @@ use super::inference::{Answers, Ears, VoiceLineup, Voices};
 use super::remote::Remote;
 use super::services::PromptCache;
 use crate::conversation::Flow;
-use crate::settings::{ModelSettings, RemoteSettings, VadChoice};
+use crate::settings::{ModelSettings, RemoteSettings, Settings, VadChoice};
 
 /// All engines, running.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ pub(super) struct Engines {
 impl Engines {
     /// Opens all, and synthesizes the prompts that are known beforehand.
     pub(super) fn start<'a>(
-        settings: &ModelSettings,
-        remote: &RemoteSettings,
+        settings: &Settings,
         flows: impl Iterator<Item = &'a Arc<Flow>> + Clone,
         own_lines: &[&str],
         threads: &mut Vec<JoinHandle<()>>,
     ) -> Result<Self, ServeError> {
+        let (settings, remote) = (&settings.models, &settings.remote);
         let silero = silero(settings)?;
         check_answers(remote, flows.clone())?;
         let remote = Remote::start(remote)?;

@@ -277,8 +277,7 @@ impl Service {
         let routes = load_routes(&settings.routes)?;
         let mut threads = Vec::new();
         let engines = Engines::start(
-            &settings.models,
-            &settings.remote,
+            &settings,
             routes.values(),
             &[STILL_THERE, STOPPING, RESCUED, ANNOUNCEMENT, AGENT_GONE, AGENT_LOST],
             &mut threads,

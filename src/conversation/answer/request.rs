@@ -45,7 +45,8 @@ impl Conversation {
             .iter()
             .filter_map(|name| Some((name.clone(), known.get(name)?.clone())))
             .collect();
-        let data = (!data.is_empty()).then(|| AnswerTurn::Data(Value::Object(data)));
+        let is_any = !data.is_empty();
+        let data = is_any.then_some(AnswerTurn::Data(Value::Object(data)));
         Arc::new(AnswerRequest {
             instructions,
             turns: data.into_iter().chain(self.log.turns()).collect(),

@@ -61,7 +61,7 @@ impl Conversation {
                     self.answer_lacking("it calls tools without end");
                     return;
                 }
-                Err(Denial::Told(why)) => self.deny(call, why),
+                Err(Denial::Told(why)) => self.deny(call, &why),
             }
         }
     }
@@ -133,7 +133,7 @@ impl Conversation {
             Ok(true) => {}
             Ok(false) => self.next_call(),
             Err(Denial::Told(why)) => {
-                self.deny(call, why);
+                self.deny(call, &why);
                 self.next_call();
             }
             Err(Denial::Loop) => self.answer_lacking("a tool is missing"),
@@ -171,12 +171,12 @@ impl Conversation {
     }
 
     /// The model is told that its call is not carried out, and the timeline too.
-    fn deny(&mut self, call: ToolCall, why: String) {
+    fn deny(&mut self, call: ToolCall, why: &str) {
         if let Some(talk) = &mut self.talk {
             talk.open = None;
         }
         let tool = call.name.chars().take(NAME_MAX).collect();
-        self.outputs.push_back(Output::Note(What::ToolDenied { tool, why: why.clone() }));
+        self.outputs.push_back(Output::Note(What::ToolDenied { tool, why: why.to_owned() }));
         let call = self.numbered(call);
         self.log.tool(call, json!({ "outcome": "refused", "why": why }));
     }
