@@ -189,7 +189,7 @@ mod tests {
         busy(20, 24, 0.3);
         busy(24, 25, 0.6);
         busy(25, 40, 0.3);
-        let shut = |second: u64| story.iter().any(|row| *row == (second, true));
+        let shut = |second: u64| story.contains(&(second, true));
         let changes: Vec<u64> = (1..40).filter(|it| shut(*it) != shut(*it - 1)).collect();
         assert_eq!(changes, [2, 30]);
     }

@@ -288,7 +288,6 @@ impl Service {
         let listeners = http::Listeners::open(&settings).await?;
         let (api, metrics) = listeners.addresses(&settings);
         let figures = Arc::new(Figures::new(workers()));
-        let loads = Loads::new(workers());
         let export = telemetry::follow(&store, &settings.telemetry, &figures, stop.clone())?;
 
         let live = Arc::new(AtomicUsize::new(0));
@@ -308,11 +307,10 @@ impl Service {
             desk: desk_words,
             control: tokio::runtime::Handle::current(),
             figures,
-            loads,
+            loads: Loads::new(workers()),
             workers: mailboxes.iter().map(|(sender, _)| sender.clone()).collect(),
         });
-        let boxes = mailboxes.into_iter().map(|(_, mailbox)| mailbox);
-        spawn_workers(boxes, &services, &live, &mut threads);
+        spawn_workers(mailboxes, &services, &live, &mut threads);
         let projector = tokio::spawn(store.clone().project(stop.clone()));
         let positions = spawn_desk(&settings, words, store.clone())?;
         let reception = reception(routes, &settings, 1);
@@ -497,12 +495,12 @@ fn store_options(settings: &Settings) -> StoreOptions {
 }
 
 fn spawn_workers(
-    mailboxes: impl Iterator<Item = Receiver<ToWorker>>,
+    mailboxes: Vec<(Sender<ToWorker>, Receiver<ToWorker>)>,
     services: &Arc<Services>,
     live: &Arc<AtomicUsize>,
     threads: &mut Vec<JoinHandle<()>>,
 ) {
-    for (index, mailbox) in mailboxes.enumerate() {
+    for (index, (_, mailbox)) in mailboxes.into_iter().enumerate() {
         let judge = Box::new(TextJudge);
         let worker = MediaWorker::new(index, mailbox, services.clone(), judge, live.clone());
         let thread = std::thread::Builder::new().name(format!("media-{index}"));

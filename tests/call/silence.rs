@@ -97,7 +97,7 @@ pub(crate) fn silences(entries: &[Entry], ticks: &[Tick]) -> Vec<Silence> {
         last = tick.at;
     }
     entries.for_each(|entry| meter.entered(entry));
-    let end = ticks.last().map_or(MediaTime::ZERO, |tick| end_of(tick));
+    let end = ticks.last().map_or(MediaTime::ZERO, end_of);
     meter.ended(end);
     meter.found
 }
@@ -183,11 +183,12 @@ impl Meter {
         self.said = !heard.is_empty() && unsaid.is_empty();
         let own_wish = unsaid == STILL_THERE || unsaid == STOPPING;
         let idle = !self.speaking && !self.is_at_work();
+        let by_key = !self.said && idle && self.keyed == Some(at);
         match self.turn {
             Turn::Ours if self.said && !self.is_at_work() => self.turn = Turn::Open,
             // A key has stopped what was said or about to be, and more may follow. Who presses
             // keys in a silence that is ours goes on waiting.
-            Turn::Ours if !self.said && idle && self.keyed == Some(at) => self.turn = Turn::Keying,
+            Turn::Ours | Turn::Open if by_key => self.turn = Turn::Keying,
             // It was due, and nothing came of it.
             Turn::Open if heard.is_empty() && !own_wish => self.turn = Turn::Ours,
             Turn::Ours | Turn::Open | Turn::Keying | Turn::Rest => {}
