@@ -45,10 +45,9 @@
 //! | due Talk        | . | . | . | . | . | . | I | . | . |
 //! | due Parting     | . | . | . | . | . | . | . | G | . |
 //!
-//! **Invariants**: at most one dial at a time; at most one bridge an
-//! `Enqueue`; every `Enqueue`
-//! is closed by exactly one of `Accepted` (and its `Released` or `Lost`), `Withdraw`, or the
-//! desk's `NobodyCame`; after `CallerLeft` comes only what frees the agent and the desk; every state but
+//! **Invariants**: at most one dial at a time; at most one bridge an `Enqueue`; every `Enqueue` is
+//! closed by exactly one of `Accepted` (and its `Released` or `Lost`), `Withdraw`, or the desk's
+//! `NobodyCame`; after `CallerLeft` comes only what frees the agent and the desk; every state but
 //! Idle and Gone has a deadline.
 //!
 //! Deliberately absent: who is at the desk and whose turn it is (`desk`), legs and sound (`call`).
