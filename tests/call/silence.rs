@@ -19,6 +19,8 @@ use super::handset::Tick;
 pub(crate) const LONGEST: Duration = Duration::from_secs(3);
 /// -50 dBov: below this nothing is heard, comfort noise among it.
 const AUDIBLE_RMS: f32 = 0.003_162;
+/// Within this time of the last voice the turn is not over, where open talk is expected.
+const IN_TURN: Duration = Duration::from_millis(700);
 /// A rest within music.
 const REST: Duration = Duration::from_millis(600);
 
@@ -226,6 +228,10 @@ impl Meter {
             }
             What::Keyed { role: LegRole::Caller, .. } => {
                 self.keyed = Some(at);
+                if self.speaking && at.since(self.quiet) < IN_TURN {
+                    // Still the caller's own turn: the key is the last of it.
+                    self.quiet = at;
+                }
                 if self.turn == Turn::Open {
                     self.turn = Turn::Keying;
                 }
