@@ -2,8 +2,9 @@
 //!
 //! `GET /v1/media-streams/{route}` is the WebSocket, `POST …/answer` the document that sends a
 //! carrier there. Who connects shows `media_streams.token`, by an Authorization header or as the
-//! custom parameter `token` of the start: addresses are logged on their way. A connection that
-//! breaks the form is closed with a reason, and its call ends; others are not touched.
+//! custom parameter `token` of the start: addresses are logged on their way. Where the settings
+//! have a key, every request must be signed with it as well (`signature`). A connection that breaks
+//! the form is closed with a reason, and its call ends; others are not touched.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tokio::sync::Semaphore;
 use super::ApiState;
 use super::access::opens;
 use super::fault::ApiFault;
+use super::signature;
 use super::wire::ErrorBody;
 use crate::call::EndCause;
 use crate::leg::{CarrierEnd, ToCarrier, Word};
@@ -61,7 +63,10 @@ pub(crate) type Seating = Arc<dyn Fn(StreamCall) -> Result<CarrierEnd, StreamFau
 #[derive(Clone)]
 pub struct MediaStreams {
     token: Token,
+    signing_key: Option<Token>,
+    /// How others reach us, as a WebSocket and else.
     url: String,
+    base: String,
     seat: Seating,
     strangers: Arc<Semaphore>,
     closed: Closed,
@@ -74,14 +79,34 @@ impl std::fmt::Debug for MediaStreams {
 }
 
 impl MediaStreams {
-    /// Takes streams of those who show the token. `link_base` is how others reach us.
-    /// Each stream that is over is told to `closed`, by one of [`STREAM_ENDS`].
-    pub(crate) fn new(token: Token, link_base: &str, seat: Seating, closed: Closed) -> Self {
+    /// Takes streams of those who show the token, and sign with the key where there is one.
+    /// `link_base` is how others reach us. Each stream that is over is told to `closed`, by one of
+    /// [`STREAM_ENDS`].
+    pub(crate) fn new(
+        token: Token,
+        signing_key: Option<Token>,
+        link_base: &str,
+        seat: Seating,
+        closed: Closed,
+    ) -> Self {
         let url = match link_base.strip_prefix("https://") {
             Some(rest) => format!("wss://{rest}"),
             None => format!("ws://{}", link_base.trim_start_matches("http://")),
         };
-        Self { token, url, seat, strangers: Arc::new(Semaphore::new(STRANGERS_MAX)), closed }
+        let (base, strangers) = (link_base.to_owned(), Arc::new(Semaphore::new(STRANGERS_MAX)));
+        Self { token, signing_key, url, base, seat, strangers, closed }
+    }
+
+    /// Whether a request of ours under `base` is signed as it has to be.
+    fn is_signed(&self, headers: &HeaderMap, base: &str, uri: &Uri, form: &str) -> bool {
+        let Some(key) = &self.signing_key else { return true };
+        let shown = headers.get(signature::HEADER).and_then(|it| it.to_str().ok());
+        let path = uri.path_and_query().map_or("", |it| it.as_str());
+        let url = format!("{base}{path}");
+        // Of a WebSocket's address, some carriers sign the form that ends in a slash.
+        let urls = [url.clone(), format!("{url}/")];
+        let good = |url: &String, shown| signature::is_good(key.expose(), url, form, shown);
+        shown.is_some_and(|shown| urls.iter().any(|url| good(url, shown)))
     }
 
     fn admits(&self, shown: &str) -> bool {
@@ -205,6 +230,7 @@ struct Key {
     params(("route" = String, Path, description = "Whom the caller rang, as in `[[route]]`.")),
     responses(
         (status = 101, description = "The WebSocket: a media stream in Twilio's form."),
+        (status = 401, description = "A signature is required.", body = ErrorBody),
         (status = 404, description = "Streams are off, or nobody answers there.", body = ErrorBody),
         (status = 503, description = "Too many streams have not begun yet.", body = ErrorBody),
     ),
@@ -213,10 +239,14 @@ struct Key {
 pub(super) async fn join(
     State(state): State<ApiState>,
     Path(route): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, ApiFault> {
     let streams = state.streams.ok_or(ApiFault::NoSuchAddress)?;
+    if !streams.is_signed(&headers, &streams.url, &uri, "") {
+        return Err(ApiFault::Unauthorized);
+    }
     let Ok(stranger) = streams.strangers.clone().try_acquire_owned() else {
         return Err(ApiFault::NoRoom);
     };
@@ -451,11 +481,13 @@ struct Ringing {
 pub(super) async fn answer(
     State(state): State<ApiState>,
     Path(route): Path<String>,
+    uri: Uri,
     headers: HeaderMap,
     body: String,
 ) -> Result<Response, ApiFault> {
     let streams = state.streams.ok_or(ApiFault::NoSuchAddress)?;
-    if !streams.is_shown_by(&headers) {
+    let is_signed = streams.is_signed(&headers, &streams.base, &uri, &body);
+    if !is_signed || !streams.is_shown_by(&headers) {
         return Err(ApiFault::Unauthorized);
     }
     // A form is written as the query of an address is.

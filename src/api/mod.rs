@@ -13,6 +13,7 @@ mod media_stream;
 mod metrics;
 mod openapi;
 mod recording;
+mod signature;
 mod wire;
 
 use std::future::Future;

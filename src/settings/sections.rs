@@ -159,6 +159,8 @@ impl Default for MediaSettings {
 pub struct MediaStreamSettings {
     /// What a carrier must show; without it no stream is taken.
     pub token: Option<Token>,
+    /// What a carrier must have signed its requests with as well, where it is set.
+    pub signing_key: Option<Token>,
 }
 
 /// `[[route]]`: which flow answers an address.

@@ -39,7 +39,8 @@ pub(super) fn state(
     let streams = settings.media_streams.token.clone().map(|token| {
         let seat = Arc::new(move |call| seating.take_stream(call));
         let closed = Arc::new(move |why| figures.streams_closed.count(why));
-        api::MediaStreams::new(token, link_base, seat, closed)
+        let signing_key = settings.media_streams.signing_key.clone();
+        api::MediaStreams::new(token, signing_key, link_base, seat, closed)
     });
     ApiState {
         store: scrape.services.store.clone(),

@@ -12,6 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::support::{Baresip, PATIENCE, Serving, find, has, loudest_second, pass, spoken, until};
@@ -297,4 +298,44 @@ async fn a_carriers_call_and_an_agents_phone_hear_each_other() {
     let from_caller = find(of_caller, &counting("slt", 500));
     println!("agent at carrier {from_agent:?}, caller at agent {from_caller:?}");
     assert!(from_agent.fit > 0.9 && from_caller.fit > 0.9, "{from_agent:?} {from_caller:?}");
+}
+
+/// A signature in Twilio's form.
+fn signed(url: &str, form: &[(&str, &str)]) -> String {
+    let mut form = form.to_vec();
+    form.sort_unstable();
+    let text = form.iter().fold(url.to_owned(), |text, (name, value)| text + name + value);
+    let key = ring::hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY;
+    let key = ring::hmac::Key::new(key, b"a-carriers-signing-key");
+    STANDARD.encode(ring::hmac::sign(&key, text.as_bytes()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_a_key_only_what_is_signed_is_taken() {
+    let service = Serving::start(&format!("{SETTINGS}\nsigning_key = \"a-carriers-signing-key\""));
+    let host = service.api.address();
+    let url = format!("http://{host}/v1/media-streams/parcel/answer");
+    let good = signed(&url, &[("From", "+49 1701"), ("CallSid", "CA1")]);
+    let client = reqwest::Client::new();
+    for (body, signature, status) in [
+        ("CallSid=CA1&From=%2B49+1701", Some(good.as_str()), 200),
+        ("CallSid=CA2&From=%2B49+1701", Some(good.as_str()), 401),
+        ("CallSid=CA1&From=%2B49+1701", Some("AAAA"), 401),
+        ("CallSid=CA1&From=%2B49+1701", None, 401),
+    ] {
+        let mut asking = client.post(&url).basic_auth("carrier", Some(TOKEN)).body(body);
+        if let Some(signature) = signature {
+            asking = asking.header("X-Twilio-Signature", signature);
+        }
+        assert_eq!(asking.send().await.unwrap().status().as_u16(), status, "{body} {signature:?}");
+    }
+    let url = format!("ws://{host}/v1/media-streams/parcel");
+    for (signature, taken) in
+        [(signed(&url, &[]), true), (signed(&(url.clone() + "x"), &[]), false)]
+    {
+        let mut request = url.as_str().into_client_request().unwrap();
+        request.headers_mut().insert("X-Twilio-Signature", signature.parse().unwrap());
+        assert_eq!(connect_async(request).await.is_ok(), taken);
+    }
+    assert!(connect_async(&url).await.is_err());
 }
