@@ -41,7 +41,7 @@ enum Command {
         #[arg(short, long)]
         config: Option<PathBuf>,
     },
-    /// Talk to a flow on this machine's microphone and loudspeaker; keys are typed, Ctrl-C hangs up.
+    /// Talk to a flow at this machine's sound card; keys are typed, Ctrl-C hangs up.
     Talk {
         /// The flow's YAML file; without it, the route's.
         #[arg(long)]

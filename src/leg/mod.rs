@@ -1,6 +1,7 @@
 //! Legs: each turns its transport into the same `LegEvent`s and takes the same `LegCommand`s.
 //!
-//! A phone, a carrier's media stream, or this machine's sound card. No decision about a call lives here.
+//! A phone, a carrier's media stream, or this machine's sound card. No decision about a call lives
+//! here.
 
 #[cfg(feature = "device")]
 pub(crate) mod device;
