@@ -12,7 +12,7 @@ impl Entry {
     /// use cordboard::timeline::{ENTRY_VERSION, Entry, What};
     ///
     /// let what = What::PromptBegan { prompt: 1, text: "Hello.".into() };
-    /// let entry = Entry { v: ENTRY_VERSION, at_ms: 1_250, what };
+    /// let entry = Entry { v: ENTRY_VERSION, at_ms: 1_200, what };
     /// assert_eq!(entry.told().as_deref(), Some("   1.2 s  assistant  Hello."));
     /// assert_eq!(Entry { v: ENTRY_VERSION, at_ms: 0, what: What::Answered }.told(), None);
     /// ```
