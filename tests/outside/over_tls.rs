@@ -123,8 +123,8 @@ async fn a_trunk_that_requires_it_is_spoken_to_in_secured_sound_alone() {
     let call = service.api.ended_call_of("cleo").await;
     let timeline = service.api.timeline(call["id"].as_str().unwrap()).await;
     let media = timeline.iter().find(|entry| entry["what"] == "media").expect("it had sound");
-    // Plain packets on a secured leg are garbage; the phone plays none of ours either. It pings with
-    // one plain control packet (an APP, RFC 3550 section 6.7) before it has the keys.
+    // Plain packets on a secured leg are garbage; the phone plays none of ours either. It pings
+    // with one plain control packet (an APP, RFC 3550 section 6.7) before it has the keys.
     let count = |what: &str| media[what].as_u64().unwrap_or(u64::MAX);
     assert!(count("received") > 20 && count("garbage") <= 1, "{media}");
     let figures = service.api.text("/metrics").await;
