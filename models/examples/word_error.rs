@@ -21,7 +21,7 @@ use cordboard_models::ears::{PocketSphinx, SphinxConfig};
 use cordboard_models::speech::{Expectation, Recognizer, SlotKind};
 
 /// The codecs that are heard.
-const CODECS: [Codec; 1] = [Codec::Pcmu];
+const CODECS: [Codec; 2] = [Codec::Pcmu, Codec::Opus];
 /// Shares of packets that are lost.
 const LOSSES: [f64; 4] = [0.0, 0.05, 0.10, 0.20];
 /// Frames after the last packet, in which the jitter buffer empties.

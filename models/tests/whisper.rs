@@ -146,7 +146,7 @@ mod engine {
         let mut ears = Whisper::open(&config(path.clone(), standing)).expect("it loads");
         ears.begin(&digits()).expect("it can be listened for");
         ears.feed(&[0.1; 4_000]).expect("too little for a partial");
-        ears.cancelled().store(true, Ordering::Relaxed);
+        ears.stopper().expect("it has one").store(true, Ordering::Relaxed);
         let verdict = ears.finish().expect("a cancelled decode is no fault");
         assert_eq!(verdict.kind, HypothesisKind::Rejected);
         let mut ears = Whisper::open(&config(path, hasty)).expect("it loads");

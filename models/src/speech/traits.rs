@@ -4,6 +4,7 @@
 //! a media worker.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use cordboard_audio::SampleRate;
@@ -72,6 +73,12 @@ pub trait Recognizer: Send {
 
     /// Called between utterances, and once before the first: the time to connect again.
     fn rest(&mut self) {}
+
+    /// Set from another thread, it ends what is being worked at: nothing more is wanted of this
+    /// utterance. `begin` clears it. For engines of which one step may take long.
+    fn stopper(&self) -> Option<Arc<AtomicBool>> {
+        None
+    }
 }
 
 /// Voice: turns text into sound with word times.

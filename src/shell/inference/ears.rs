@@ -153,6 +153,7 @@ struct Told {
 /// An engine as its session sees it.
 struct Slot {
     queue: Sender<ToEngine>,
+    stopper: Option<Arc<AtomicBool>>,
     sent: u64,
     done: Arc<AtomicU64>,
     /// How much was done when last looked, and when that changed.
@@ -170,15 +171,24 @@ impl Slot {
     ) -> Self {
         let (queue, work) = bounded(ENGINE_QUEUE);
         let done = Arc::new(AtomicU64::new(0));
-        let count = done.clone();
+        let (count, stopper) = (done.clone(), ears.stopper());
         threads.push(spawn(name, move || hear(engine, ears.as_mut(), &work, &give, &count)));
-        Self { queue, sent: 0, done, seen: (0, Duration::ZERO), stopped: false }
+        Self { queue, stopper, sent: 0, done, seen: (0, Duration::ZERO), stopped: false }
     }
 
     fn send(&mut self, work: ToEngine) -> bool {
         let sent = self.queue.try_send(work).is_ok();
         self.sent += u64::from(sent);
         sent
+    }
+
+    /// Ends the utterance without a verdict; what the engine works at is not waited for.
+    fn drop_utterance(&mut self) {
+        if let Some(stopper) = &self.stopper {
+            // Before the rest is asked for: what begins after it finds the stopper cleared.
+            stopper.store(true, Ordering::Relaxed);
+        }
+        self.send(ToEngine::Rest);
     }
 
     /// Looks whether it still takes what it is given.
@@ -313,7 +323,7 @@ impl Listening {
             },
             EarWork::Cancel => {
                 if let Some(current) = self.current.take() {
-                    self.slots[current.engine].send(ToEngine::Rest);
+                    self.slots[current.engine].drop_utterance();
                 }
                 self.busy.store(false, Ordering::Release);
             }
@@ -443,12 +453,14 @@ impl Listening {
             slot.look(now);
         }
         let Some(current) = self.current.as_ref() else { return };
+        let engine = current.engine;
         let other = |engine: usize| {
             engine != current.engine
                 && !current.failed.contains(&engine)
                 && !self.slots[engine].stopped
         };
         if self.slots[current.engine].stopped && (0..self.slots.len()).any(other) {
+            self.slots[engine].drop_utterance();
             let why = "it has stopped".to_owned();
             self.failed(&EngineFault::ModelFailed { engine: "recognizer", why });
         }

@@ -185,13 +185,6 @@ impl Whisper {
         self.header
     }
 
-    /// Set from another thread, it stops the decode that runs and all further ones of this
-    /// utterance; `begin` clears it.
-    #[must_use]
-    pub fn cancelled(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.cancelled)
-    }
-
     /// What spoke for and against the last verdict; `None` before the first.
     #[must_use]
     pub fn certainty(&self) -> Option<Certainty> {
@@ -339,6 +332,10 @@ impl Recognizer for Whisper {
         let certainty = Certainty::of(&tokens);
         self.certainty = Some(certainty);
         Ok(utterance.verdict(&tokens, certainty.probability()))
+    }
+
+    fn stopper(&self) -> Option<Arc<AtomicBool>> {
+        Some(Arc::clone(&self.cancelled))
     }
 }
 

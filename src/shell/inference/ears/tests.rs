@@ -268,3 +268,55 @@ fn an_utterance_that_is_dropped_leaves_the_session_free_and_says_nothing() {
     assert_eq!(room.utter(50).expect("a verdict").text, "w0 w1");
     assert!(room.letters.try_recv().is_err());
 }
+
+/// Works at its first frame until it is stopped, and tells of both.
+struct Working {
+    stopper: Arc<AtomicBool>,
+    began: Sender<()>,
+    stopped: Sender<()>,
+}
+
+impl Recognizer for Working {
+    fn rate(&self) -> SampleRate {
+        SampleRate::NARROW
+    }
+
+    fn begin(&mut self, _: &Expectation) -> Result<(), EngineFault> {
+        self.stopper.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn feed(&mut self, _: &[f32]) -> Result<Option<Hypothesis>, EngineFault> {
+        self.began.send(()).unwrap();
+        let since = clock::monotonic();
+        while !self.stopper.load(Ordering::Relaxed) {
+            if clock::monotonic() - since > WITHIN {
+                return Ok(None);
+            }
+            std::thread::yield_now();
+        }
+        self.stopped.send(()).unwrap();
+        Ok(None)
+    }
+
+    fn finish(&mut self) -> Result<Hypothesis, EngineFault> {
+        Err(fault())
+    }
+
+    fn stopper(&self) -> Option<Arc<AtomicBool>> {
+        Some(self.stopper.clone())
+    }
+}
+
+#[test]
+fn an_engine_does_not_work_on_at_an_utterance_that_was_dropped() {
+    let ((began, has_begun), (stopped, has_stopped)) = (bounded(9), bounded(9));
+    let room = room(vec![Box::new(Working { stopper: Arc::default(), began, stopped })]);
+    for _ in 0..2 {
+        let session = room.begin();
+        room.feed(session, 1);
+        has_begun.recv_timeout(WITHIN).expect("it works at the frame");
+        room.ears.cancel(session);
+        has_stopped.recv_timeout(WITHIN).expect("it is stopped");
+    }
+}
