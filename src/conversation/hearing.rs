@@ -45,16 +45,7 @@ impl Conversation {
             }
             State::Answering(answering) if self.is_usable(utterance) => {
                 drop(answering);
-                let (text, keyed) = (Arc::from(""), String::new());
-                let question = Question {
-                    topic: Topic::Talk,
-                    text,
-                    keyed,
-                    keys_end: None,
-                    prompt: None,
-                    unheard: false,
-                };
-                self.answered(question, utterance);
+                self.answered(Question::talk(), utterance);
             }
             // A noise stops no answer.
             other @ (State::Answering(_) | State::Fresh | State::Away | State::Over) => {

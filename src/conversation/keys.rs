@@ -1,7 +1,5 @@
 //! Keys: digits where digits are asked for, 1 and 2 for yes and no, 0 for a person.
 
-use std::sync::Arc;
-
 use cordboard_models::speech::SlotKind;
 
 use super::machine::{Conversation, Question, State, Topic, after};
@@ -28,16 +26,7 @@ impl Conversation {
             }
             // What was said so far is not wanted any more: the caller keys instead.
             State::Answering(_) => {
-                let (text, keyed) = (Arc::from(""), String::new());
-                let question = Question {
-                    topic: Topic::Talk,
-                    text,
-                    keyed,
-                    keys_end: None,
-                    prompt: None,
-                    unheard: false,
-                };
-                self.keyed_for(question, digit);
+                self.keyed_for(Question::talk(), digit);
             }
             other @ (State::Fresh | State::Away | State::Over) => self.state = other,
         }

@@ -100,6 +100,14 @@ pub(super) struct Question {
     pub(super) unheard: bool,
 }
 
+impl Question {
+    /// What the caller answers who speaks or keys into an answer of the model: nobody asked.
+    pub(super) fn talk() -> Self {
+        let (text, keyed) = (Arc::from(""), String::new());
+        Self { topic: Topic::Talk, text, keyed, keys_end: None, prompt: None, unheard: false }
+    }
+}
+
 /// What a question is about.
 #[derive(Clone, Debug)]
 pub(super) enum Topic {
