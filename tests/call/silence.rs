@@ -56,6 +56,9 @@ struct Meter {
     /// Whether the caller holds the floor, as the timeline has it.
     speaking: bool,
     began: MediaTime,
+    /// Whether nothing comes from the caller's phone: then the question after that is ours to ask,
+    /// and the silence before it was due is the caller's still.
+    mute: bool,
     /// When a key was pressed last.
     keyed: Option<MediaTime>,
     /// Whether the last line was said whole.
@@ -81,6 +84,7 @@ pub(crate) fn silences(entries: &[Entry], ticks: &[Tick]) -> Vec<Silence> {
         bridged: false,
         speaking: false,
         began: MediaTime::ZERO,
+        mute: false,
         keyed: None,
         said: false,
         quiet: MediaTime::ZERO,
@@ -218,7 +222,7 @@ impl Meter {
             What::PromptBegan { text, .. } => self.began(at, text),
             What::PromptEnded { heard, unsaid, .. } => self.line_over(at, heard, unsaid),
             What::CallerBegan { .. } => {
-                (self.speaking, self.began) = (true, at);
+                (self.speaking, self.began, self.mute) = (true, at, false);
                 self.is_ours(at);
             }
             What::CallerSpoke { ended_ms, .. } => {
@@ -227,7 +231,7 @@ impl Meter {
                 self.is_ours(at);
             }
             What::Keyed { role: LegRole::Caller, .. } => {
-                self.keyed = Some(at);
+                (self.keyed, self.mute) = (Some(at), false);
                 if self.speaking && at.since(self.quiet) < IN_TURN {
                     // Still the caller's own turn: the key is the last of it.
                     self.quiet = at;
@@ -237,9 +241,13 @@ impl Meter {
                 }
             }
             What::Silence { owed_by: Debtor::Caller, .. } if self.said => self.is_ours(at),
-            What::Silence { owed_by: Debtor::Assistant, .. } if self.turn == Turn::Open => {
+            What::Silence { owed_by: Debtor::Assistant, for_ms } if self.turn == Turn::Open => {
                 self.turn = Turn::Ours;
+                if self.mute {
+                    self.ours = MediaTime::from_millis(entry.at_ms.saturating_sub(*for_ms));
+                }
             }
+            What::OneWay { role: LegRole::Caller, .. } => self.mute = true,
             What::Understood { .. }
             | What::SlotFilled { .. }
             | What::Repaired { .. }
@@ -325,7 +333,7 @@ impl Meter {
 }
 
 mod tests {
-    use cordboard::timeline::{ENTRY_VERSION, RepairCause};
+    use cordboard::timeline::{ENTRY_VERSION, OneWayCause, RepairCause};
 
     use super::super::handset::Debt;
     use super::*;
@@ -419,5 +427,20 @@ mod tests {
         entries.push((500, What::ToolInvoked { invocation: 1, tool, key, arguments }));
         entries.extend(line(1, (0, 1_000), "line"));
         assert_eq!(found_ms(entries, &[(1_000, LOUD), (4_000, 0.0)]), 4_000);
+    }
+
+    #[test]
+    fn a_phone_that_is_mute_is_waited_for_until_the_question_about_it_is_due() {
+        let silence = What::Silence { owed_by: Debtor::Assistant, for_ms: 2_500 };
+        let cause = OneWayCause::Nothing;
+        let mute = What::OneWay { role: LegRole::Caller, cause, for_ms: 4_500 };
+        for (mute, expected) in [(Some(mute), 2_600), (None, 6_100)] {
+            let mut entries = vec![(0, What::Answered)];
+            entries.extend(mute.map(|mute| (0, mute)));
+            entries.extend(line(1, (0, 1_000), "line"));
+            entries.push((7_000, silence.clone()));
+            let pieces = [(1_000, LOUD), (6_100, 0.0), (1_000, LOUD)];
+            assert_eq!(found_ms(entries, &pieces), expected);
+        }
     }
 }
