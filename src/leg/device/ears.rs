@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cordboard_audio::echo::{BLOCK_SAMPLES, EchoCanceller};
+use cordboard_audio::level::rms;
 use cordboard_audio::{Encoder, Resampler, SampleRate};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use ringbuf::HeapCons;
@@ -16,6 +17,16 @@ use super::{CODEC, CardRates, FRAME_BYTES, FRAME_SAMPLES, Numbered, Shared, fram
 /// How long it rests at most where the microphone brings nothing; then it looks whether the call
 /// is over.
 const REST_MOST: Duration = Duration::from_millis(100);
+
+/// Frames of the loudspeaker's sound after which the canceller knows the room: 2 s. Before, the
+/// first words of a greeting came back and stopped it.
+const LEARNED: u32 = 100;
+/// Frames within which an echo dies away: 300 ms.
+const ECHO_LASTS: u32 = 15;
+/// The microphone until then, while there is an echo: -26 dB.
+const TURNED_DOWN: f32 = 0.05;
+/// -50 dBov: what the loudspeaker plays more softly has no echo.
+const AUDIBLE_RMS: f32 = 0.003;
 
 /// Makes the call's frames of what the microphone brings.
 pub(crate) struct Ears {
@@ -31,6 +42,10 @@ pub(crate) struct Ears {
     /// 20 ms at each rate of the card.
     heard: Vec<f32>,
     spoken: Vec<f32>,
+    /// Frames of sound that the loudspeaker played, as far as it matters.
+    learned: u32,
+    /// Frames for which there may be an echo.
+    echoing: u32,
     /// Frames made.
     made: u32,
 }
@@ -58,6 +73,8 @@ impl Ears {
             encoder: Encoder::new(CODEC),
             heard: vec![0.0; frame_of(microphone_hz)],
             spoken: vec![0.0; frame_of(loudspeaker_hz)],
+            learned: 0,
+            echoing: 0,
             made: 0,
         })
     }
@@ -78,6 +95,10 @@ impl Ears {
             self.played.pop_slice(&mut self.spoken);
             let mut wide = [0.0; 2 * FRAME_SAMPLES];
             let made = self.reference.push_into(&self.spoken, &mut wide);
+            if rms(&wide[..made]) > AUDIBLE_RMS {
+                self.learned = self.learned.saturating_add(1);
+                self.echoing = ECHO_LASTS;
+            }
             for block in wide[..made].as_chunks::<BLOCK_SAMPLES>().0 {
                 self.canceller.hear_played(block);
             }
@@ -90,6 +111,10 @@ impl Ears {
             for block in wide.as_chunks_mut::<BLOCK_SAMPLES>().0 {
                 self.canceller.cancel(block);
             }
+            if self.learned < LEARNED && self.echoing > 0 {
+                wide.iter_mut().for_each(|sample| *sample *= TURNED_DOWN);
+            }
+            self.echoing = self.echoing.saturating_sub(1);
             let mut frame = [0; FRAME_BYTES];
             self.encoder.encode_into(wide, &mut frame);
             self.give((self.made, frame));
