@@ -132,6 +132,7 @@ impl Seat {
         for (_, order) in self.orders.drain(..) {
             order.cancel();
         }
+        self.answer = None;
     }
 
     /// 20 ms have passed.
