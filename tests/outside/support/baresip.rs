@@ -1,8 +1,9 @@
 //! baresip, a telephone of Debian's package baresip-core, as an agent's phone.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -10,7 +11,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::sound::{read_wav, write_wav};
-use super::{Companion, free_udp_port, until};
+use super::{Companion, until};
 
 /// A telephone that answers by itself, says a sound from the answer on, and keeps both sides.
 #[derive(Debug)]
@@ -48,14 +49,30 @@ impl Baresip {
 
     async fn start_with(user: &str, says: &[f32], account: &str, more: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        let (sip, control) = free_addresses();
         write_wav(&folder.path().join("says.wav"), says);
-        write_files(folder.path(), (user, account), more, sip, control);
-        let mut command = Command::new("baresip");
-        command.arg("-f").arg(folder.path()).current_dir(folder.path());
-        let program = Companion::start(&mut command, &folder.path().join("baresip.log"));
-        let control =
-            until("baresip's control port", async || TcpStream::connect(control).await.ok()).await;
+        let log = folder.path().join("baresip.log");
+        let started = async || {
+            let (sip, control) = next_addresses();
+            write_files(folder.path(), (user, account), more, sip, control);
+            let mut command = Command::new("baresip");
+            command.arg("-f").arg(folder.path()).current_dir(folder.path());
+            let mut program = Companion::start(&mut command, &log);
+            let control =
+                until("baresip's control port", async || match TcpStream::connect(control).await {
+                    Ok(control) => Some(Some(control)),
+                    Err(_) => program.ended().map(|_| None),
+                });
+            control.await.map(|control| (program, sip, control))
+        };
+        // It ends where a port of its own is somebody else's: others are tried.
+        let mut tries = 0;
+        let (program, sip, control) = loop {
+            match started().await {
+                Some(started) => break started,
+                None if tries < 10 => tries += 1,
+                None => panic!("baresip ends: {}", std::fs::read_to_string(&log).unwrap()),
+            }
+        };
         let tls_uri = format!("sip:{user}@{}:{};transport=tls", sip.ip(), sip.port() + 1);
         let uri = format!("sip:{user}@{sip}");
         Self { _program: program, control, folder, uri, tls_uri }
@@ -90,10 +107,14 @@ impl Baresip {
     }
 }
 
-/// Addresses that were free a moment ago: baresip takes none by itself.
-fn free_addresses() -> (SocketAddr, SocketAddr) {
-    let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    ((Ipv4Addr::LOCALHOST, free_udp_port()).into(), tcp.local_addr().unwrap())
+/// Addresses for SIP, with the port after it for TLS, and for control. None is of those that the
+/// system gives away by itself: baresip takes no port on which a connection of somebody else was
+/// closed a minute ago, and the tests leave thousands of those.
+fn next_addresses() -> (SocketAddr, SocketAddr) {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let turn = std::process::id().wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+    let port = 22_000 + 4 * u16::try_from(turn % 2_000).unwrap();
+    ((Ipv4Addr::LOCALHOST, port).into(), (Ipv4Addr::LOCALHOST, port + 2).into())
 }
 
 /// Whether Debian's baresip can do SRTP; if not, that is told.
