@@ -97,11 +97,18 @@ async fn crowd(options: &Options, endpoint: &Endpoint, script: &Arc<Script>) -> 
     for place in 0..options.calls {
         let (endpoint, script, rounds) = (endpoint.clone(), script.clone(), options.rounds);
         let begin = Duration::from_secs_f64(place as f64 / options.rate);
+        let stay = Duration::from_secs(options.seconds);
         places.spawn(async move {
             wait(begin).await;
             let mut heard = Vec::new();
-            for _ in 0..rounds {
-                heard.push(caller::call(&endpoint, &script).await);
+            for round in 1..=rounds {
+                let call = caller::call(&endpoint, &script).await;
+                let failed = call.failure.is_some();
+                heard.push(call);
+                if failed && round < rounds {
+                    // The next call comes when it would have come: the rate stays what it is.
+                    wait(stay).await;
+                }
             }
             heard
         });

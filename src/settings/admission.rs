@@ -16,9 +16,13 @@ pub struct AdmissionSettings {
     /// Part of a media worker's ticks from which too many are late.
     #[serde(deserialize_with = "parse::within::<_, 1, 100>")]
     pub late_percent: u64,
-    /// From when on a tick is late.
+    /// From when on a tick is late: by default a whole packet, which a phone's jitter buffer still
+    /// makes good.
     #[serde(deserialize_with = "parse::within::<_, 1, 1_000>")]
     pub late_ms: u64,
+    /// For how long a worker must have been at one of the limits.
+    #[serde(deserialize_with = "parse::within::<_, 0, 60_000>")]
+    pub strained_ms: u64,
     /// Part of both limits below which calls are taken again.
     #[serde(deserialize_with = "parse::within::<_, 1, 100>")]
     pub resume_percent: u64,
@@ -33,7 +37,8 @@ impl Default for AdmissionSettings {
             on: true,
             busy_percent: 85,
             late_percent: 10,
-            late_ms: 10,
+            late_ms: 20,
+            strained_ms: 1_000,
             resume_percent: 70,
             calm_s: 5,
         }

@@ -1,7 +1,7 @@
 //! Admission: whether new calls are taken, judged by how the media workers keep up.
 //!
 //! ```text
-//!          a worker is too busy, too late, or has stopped
+//!     a worker is too busy or too late for a while, or has stopped
 //!   Open ──────────────────────────────────────────────────► Shut
 //!        ◄──────────────────────────────────────────────────
 //!          every worker well below the limits for a while
@@ -27,6 +27,9 @@ pub(crate) struct Rules {
     pub(crate) late: f32,
     /// From when on a tick is late.
     pub(crate) late_after: Duration,
+    /// For how long a worker must have been too busy or too late: one hiccup of the machine, which
+    /// no caller hears, is none of the service's load.
+    pub(crate) lasting: Duration,
     /// Share of both limits below which there is room again, 0 to 1.
     pub(crate) resume: f32,
     /// For how long every worker must have been below it.
@@ -75,6 +78,8 @@ impl Strain {
 #[derive(Debug, Default)]
 pub(crate) struct Judge {
     shut: Option<Strain>,
+    /// Since when some worker has been at the limits.
+    strained_since: Option<Duration>,
     /// Since when every worker has been well below the limits.
     calm_since: Option<Duration>,
 }
@@ -88,11 +93,15 @@ impl Judge {
         }
         let strain = loads.iter().find_map(|load| load.strain(now, rules, 1.0));
         if let Some(strain) = strain {
-            // The first reason stands for as long as it is shut.
-            self.shut.get_or_insert(strain);
             self.calm_since = None;
+            let since = *self.strained_since.get_or_insert(now);
+            if strain == Strain::Stopped || now.saturating_sub(since) >= rules.lasting {
+                // The first reason stands for as long as it is shut.
+                self.shut.get_or_insert(strain);
+            }
             return self.shut;
         }
+        self.strained_since = None;
         if loads.iter().any(|load| load.strain(now, rules, rules.resume).is_some()) {
             self.calm_since = None;
             return self.shut;
@@ -131,6 +140,7 @@ mod tests {
         busy: 0.8,
         late: 0.1,
         late_after: Duration::from_millis(10),
+        lasting: Duration::from_secs(1),
         resume: 0.5,
         calm: Duration::from_secs(5),
     };
@@ -141,6 +151,15 @@ mod tests {
 
     fn load(now_ms: u64, busy: f32, late: f32) -> Load {
         Load { seats: 3, busy, late, told: at(now_ms) }
+    }
+
+    /// What is judged of workers that stand so at 10 s, and have stood so for as long as it takes.
+    fn lasting(loads: &[Load]) -> Option<Strain> {
+        let mut judge = Judge::default();
+        let earlier = |load: &Load| Load { told: load.told.saturating_sub(RULES.lasting), ..*load };
+        let before: Vec<Load> = loads.iter().map(earlier).collect();
+        judge.judge(at(9_000), &RULES, &before);
+        judge.judge(at(10_000), &RULES, loads)
     }
 
     #[test]
@@ -158,10 +177,37 @@ mod tests {
         for (row, expected) in rows {
             let calm = load(10_000, 0.1, 0.0);
             for loads in [vec![row], vec![row, calm], vec![calm, row]] {
-                let found = Judge::default().judge(at(10_000), &RULES, &loads);
+                let found = lasting(&loads);
                 assert_eq!(found, expected, "{loads:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_hiccup_shuts_nothing_and_what_lasts_does() {
+        // What each half of a second tells, and from when on new calls are refused.
+        let rows: [(&[f32], Option<u64>); 5] = [
+            (&[0.0, 1.0, 0.0, 0.0, 1.0, 0.0], None),
+            (&[0.0, 1.0, 1.0, 0.0, 1.0, 1.0], None),
+            (&[0.0, 0.1, 0.1, 0.1, 0.0, 0.0], Some(1_500)),
+            (&[1.0, 1.0, 1.0, 1.0, 1.0, 1.0], Some(1_000)),
+            (&[1.0, 1.0, 0.09, 1.0, 1.0, 1.0], Some(2_500)),
+        ];
+        for (story, expected) in rows {
+            let mut judge = Judge::default();
+            let mut told = (0..).step_by(500).zip(story);
+            let shut = told.find(|(ms, late)| {
+                judge.judge(at(*ms), &RULES, &[load(*ms, 0.0, **late)]).is_some()
+            });
+            assert_eq!(shut.map(|(ms, _)| ms), expected, "{story:?}");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_has_stopped_shuts_at_once() {
+        let stopped = [load(0, 0.0, 0.0)];
+        let found = Judge::default().judge(at(1_001), &RULES, &stopped);
+        assert_eq!(found, Some(Strain::Stopped));
     }
 
     #[test]
@@ -183,36 +229,39 @@ mod tests {
             }
         };
         busy(0, 2, 0.3);
-        busy(2, 3, 0.9);
+        busy(2, 4, 0.9);
         // Below the limit, and not well below it.
-        busy(3, 20, 0.6);
+        busy(4, 20, 0.6);
         busy(20, 24, 0.3);
         busy(24, 25, 0.6);
         busy(25, 40, 0.3);
         let shut = |second: u64| story.contains(&(second, true));
         let changes: Vec<u64> = (1..40).filter(|it| shut(*it) != shut(*it - 1)).collect();
-        assert_eq!(changes, [2, 30]);
+        assert_eq!(changes, [3, 30]);
     }
 
     #[test]
     fn the_first_reason_stands_until_there_is_room_again() {
         let mut judge = Judge::default();
-        let first = judge.judge(at(0), &RULES, &[load(0, 0.9, 0.0)]);
-        let second = judge.judge(at(500), &RULES, &[load(500, 0.9, 0.9)]);
+        judge.judge(at(0), &RULES, &[load(0, 0.9, 0.0)]);
+        let first = judge.judge(at(1_000), &RULES, &[load(1_000, 0.9, 0.0)]);
+        let second = judge.judge(at(1_500), &RULES, &[load(1_500, 0.9, 0.9)]);
         assert_eq!((first, second), (Some(Strain::Busy), Some(Strain::Busy)));
-        for ms in (1_000..=6_000).step_by(500) {
+        for ms in (2_000..=7_000).step_by(500) {
             judge.judge(at(ms), &RULES, &[load(ms, 0.0, 0.0)]);
         }
-        let again = judge.judge(at(6_500), &RULES, &[load(6_500, 0.0, 0.5)]);
+        judge.judge(at(7_500), &RULES, &[load(7_500, 0.0, 0.5)]);
+        let again = judge.judge(at(8_500), &RULES, &[load(8_500, 0.0, 0.5)]);
         assert_eq!(again, Some(Strain::Late));
     }
 
     #[test]
     fn a_rule_that_is_off_refuses_nobody_and_forgets() {
         let mut judge = Judge::default();
-        assert!(judge.judge(at(0), &RULES, &[load(0, 1.0, 1.0)]).is_some());
+        judge.judge(at(0), &RULES, &[load(0, 1.0, 1.0)]);
+        assert!(judge.judge(at(1_000), &RULES, &[load(1_000, 1.0, 1.0)]).is_some());
         let off = Rules { on: false, ..RULES };
-        assert_eq!(judge.judge(at(500), &off, &[load(500, 1.0, 1.0)]), None);
-        assert_eq!(judge.judge(at(1_000), &RULES, &[load(1_000, 0.1, 0.0)]), None);
+        assert_eq!(judge.judge(at(1_500), &off, &[load(1_500, 1.0, 1.0)]), None);
+        assert_eq!(judge.judge(at(2_000), &RULES, &[load(2_000, 1.0, 1.0)]), None);
     }
 }

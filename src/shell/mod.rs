@@ -522,6 +522,7 @@ fn admission_rules(settings: &AdmissionSettings) -> admission::Rules {
         busy: share(settings.busy_percent),
         late: share(settings.late_percent),
         late_after: Duration::from_millis(settings.late_ms),
+        lasting: Duration::from_millis(settings.strained_ms),
         resume: share(settings.resume_percent),
         calm: Duration::from_secs(settings.calm_s),
     }
