@@ -7,24 +7,20 @@ use cordboard::replay::{Act, Phone, PhoneError, Played, Script, Step, When};
 use serde_json::Value;
 
 use crate::support::{
-    Baresip, PATIENCE, Serving, Sipp, find, free_udp_port, has, has_srtp, loudest_second, pass,
-    spoken,
+    Baresip, PATIENCE, Serving, Sipp, digits, find, free_udp_port, has, has_srtp, loudest_second,
+    pass,
 };
 
 const SECOND: usize = 8_000;
 
 /// Sentences of which no two seconds are alike.
-fn counting(voice: &str, from: u32) -> Vec<f32> {
-    let texts = (from..from + 50).map(|number| format!("This is number {number}."));
-    spoken(voice, &texts.collect::<Vec<_>>())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn caller_and_agent_on_baresip_hear_each_other() {
     if !has("baresip", "baresip-core") {
         return;
     }
-    let baresip = Baresip::start("ada", &counting("rms", 100)).await;
+    let baresip = Baresip::start("ada", &digits("rms", 100)).await;
     let timeline = hand_over(baresip, "").await;
     let media = timeline.iter().filter(|it| it["what"] == "media");
     for entry in media {
@@ -42,7 +38,7 @@ async fn caller_and_agent_hear_each_other_over_a_secured_leg() {
     if !has("baresip", "baresip-core") || !has_srtp() {
         return;
     }
-    let baresip = Baresip::secured("ada", &counting("rms", 100)).await;
+    let baresip = Baresip::secured("ada", &digits("rms", 100)).await;
     hand_over(baresip, "[sip]\nsrtp = \"prefer\"\nsrtp_without_tls = true\n").await;
 }
 
@@ -65,7 +61,7 @@ async fn hand_over(mut baresip: Baresip, settings: &str) -> Vec<Value> {
     let quiet = |ms| When::Quiet(Duration::from_millis(ms));
     let script = Script::new([
         Step { when: quiet(600), act: Act::Key("0".to_owned()) },
-        Step { when: quiet(400), act: Act::Say(counting("slt", 500).into()) },
+        Step { when: quiet(400), act: Act::Say(digits("slt", 500).into()) },
         // After "is there anything else?".
         Step { when: quiet(2_500), act: Act::HangUp },
     ]);

@@ -15,7 +15,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::support::{Baresip, PATIENCE, Serving, find, has, loudest_second, pass, spoken, until};
+use crate::support::{
+    Baresip, PATIENCE, Serving, digits, find, has, loudest_second, pass, spoken, until,
+};
 
 pub(crate) const TOKEN: &str = "a-carriers-long-secret";
 pub(crate) const SETTINGS: &str = "[media_streams]\ntoken = \"a-carriers-long-secret\"";
@@ -257,11 +259,7 @@ async fn a_carriers_call_and_an_agents_phone_hear_each_other() {
     if !has("baresip", "baresip-core") {
         return;
     }
-    let counting = |voice: &str, from: u32| {
-        let texts = (from..from + 50).map(|number| format!("This is number {number}."));
-        spoken(voice, &texts.collect::<Vec<_>>())
-    };
-    let mut baresip = Baresip::start("ada", &counting("rms", 100)).await;
+    let mut baresip = Baresip::start("ada", &digits("rms", 100)).await;
     let service = Serving::start(&format!(
         "{SETTINGS}\n[[queue]]\nname = \"service\"\n\
          [[agent]]\nname = \"ada\"\nuri = \"{}\"\nqueues = [\"service\"]",
@@ -272,7 +270,7 @@ async fn a_carriers_call_and_an_agents_phone_hear_each_other() {
         |it: &Carrier| it.heard.len() > 4_800 && rms(&it.heard[it.heard.len() - 4_800..]) < 0.005;
     carrier.go_on("the question", |it| it.loudest() > 0.03 && quiet(it)).await;
     carrier.key('0').await;
-    carrier.says = counting("slt", 500).into();
+    carrier.says = digits("slt", 500).into();
     let over = AtomicBool::new(false);
     let agent = async {
         let id = service.api.call_of("bridged").await["id"].as_str().unwrap().to_owned();
@@ -295,7 +293,7 @@ async fn a_carriers_call_and_an_agents_phone_hear_each_other() {
     let from_agent = find(of_agent, &baresip.recording("enc"));
     let heard_by_agent = baresip.recording("dec");
     let (_, of_caller) = loudest_second(&heard_by_agent, last(&heard_by_agent));
-    let from_caller = find(of_caller, &counting("slt", 500));
+    let from_caller = find(of_caller, &digits("slt", 500));
     println!("agent at carrier {from_agent:?}, caller at agent {from_caller:?}");
     assert!(from_agent.fit > 0.9 && from_caller.fit > 0.9, "{from_agent:?} {from_caller:?}");
 }

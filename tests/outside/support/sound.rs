@@ -25,6 +25,17 @@ pub(crate) fn spoken(voice: &str, texts: &[String]) -> Vec<f32> {
     samples
 }
 
+/// Speaks digits for two minutes, others for each seed. They follow one another at random, so
+/// that no second of them comes twice and a stretch is found in one place alone.
+pub(crate) fn digits(voice: &str, mut seed: u32) -> Vec<f32> {
+    let mut digit = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (b'0' + u8::try_from((seed >> 16) % 10).unwrap()) as char
+    };
+    let mut text = || (0..6).map(|_| format!("{} ", digit())).collect::<String>();
+    spoken(voice, &(0..40).map(|_| text()).collect::<Vec<_>>())
+}
+
 /// Writes 16 bits.
 pub(crate) fn write_wav(path: &Path, samples: &[f32]) {
     let spec = hound::WavSpec {
