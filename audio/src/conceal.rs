@@ -308,4 +308,55 @@ mod tests {
     fn steepest(samples: &[f32]) -> f32 {
         samples.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
     }
+
+    /// 16-bit words of a vector of ITU-T's software tool library, where the vectors are.
+    fn vector(name: &str) -> Option<Vec<i16>> {
+        let folder = "../../shared/data/sip/codec-vectors/g711-plc";
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(name);
+        let Ok(bytes) = std::fs::read(&path) else {
+            println!("left out: {} is not there", path.display());
+            return None;
+        };
+        Some(bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect())
+    }
+
+    /// What is wrong with `played`, as a share of the sound's power.
+    fn off(played: &[f32], sound: &[f32]) -> f32 {
+        let noise: Vec<f32> = played.iter().zip(sound).map(|(a, b)| a - b).collect();
+        (rms(&noise) / rms(sound)).powi(2)
+    }
+
+    #[test]
+    fn what_is_made_up_is_as_near_as_the_appendix_s_own() {
+        const LOST: i16 = 0x6b20;
+        for (lost, theirs) in [("fe10.g192", "f2_10.raw"), ("fe10_2.g192", "f2_10_2.raw")] {
+            let (Some(sound), Some(lost), Some(theirs)) =
+                (vector("f2.le"), vector(lost), vector(theirs))
+            else {
+                return;
+            };
+            let floats = |words: &[i16]| -> Vec<f32> {
+                words.iter().map(|word| f32::from(*word) / 32_768.0).collect()
+            };
+            let (sound, theirs) = (floats(&sound), floats(&theirs));
+            let mut ours = sound.clone();
+            let mut concealer = Concealer::new(SampleRate::NARROW);
+            let (mut lost_sound, mut made_up) = (Vec::new(), Vec::new());
+            let frames = ours.chunks_exact_mut(80).zip(sound.chunks_exact(80));
+            for ((frame, whole), lost) in frames.zip(lost.iter().cycle()) {
+                if *lost == LOST {
+                    concealer.conceal_into(frame);
+                    lost_sound.extend_from_slice(whole);
+                    made_up.extend_from_slice(frame);
+                } else {
+                    concealer.receive(frame);
+                }
+            }
+            let [ours, theirs] = [&ours, &theirs].map(|it| off(it, &sound));
+            let level = rms(&made_up) / rms(&lost_sound);
+            println!("off by {ours:.4}, the Appendix by {theirs:.4}; {level:.2} as loud");
+            assert!(ours < theirs * 1.1);
+            assert!((0.7..1.3).contains(&level), "{level} as loud as what was lost");
+        }
+    }
 }
