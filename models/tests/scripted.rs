@@ -26,6 +26,19 @@ fn each_utterance_gets_the_next_line_and_after_the_last_nothing_is_understood() 
 }
 
 #[test]
+fn an_endless_script_hears_the_same_in_every_utterance() {
+    let mut ears = ScriptedRecognizer::always(Line::new("help", 160));
+    for _ in 0..3 {
+        ears.begin(&Expectation::default()).expect("begins");
+        let partial = ears.feed(&[0.0; 160]).expect("was listening").expect("a word");
+        let verdict = ears.finish().expect("was listening");
+        assert_eq!((&*partial.text, &*verdict.text), ("help", "help"));
+        assert_eq!(verdict.kind, HypothesisKind::Final);
+    }
+    assert!(ears.expected().is_empty(), "nothing grows with the calls");
+}
+
+#[test]
 fn partials_come_when_their_samples_have_been_fed_and_only_then() {
     let mut ears = ScriptedRecognizer::new([Line::new("one two three", 8_000)]);
     ears.begin(&Expectation::default()).expect("begins");

@@ -247,9 +247,13 @@ pub struct ModelSettings {
     pub vad: VadChoice,
     /// Silero's weights.
     pub silero_weights: PathBuf,
-    /// Which recognizer: "auto" (the best whose weights are there), "pocketsphinx", "whisper".
+    /// Which recognizer: "auto" (the best whose weights are there), "pocketsphinx", "whisper", or
+    /// "stub", which measures everything but recognition.
     #[serde(deserialize_with = "parse::name")]
     pub recognizer: String,
+    /// What "stub" hears in whatever is said.
+    #[serde(deserialize_with = "parse::name")]
+    pub stub_hears: String,
     /// Whisper's model, a ggml file.
     pub whisper_model: PathBuf,
     /// Threads of one of Whisper's decodes.
@@ -273,7 +277,7 @@ pub struct ModelSettings {
     #[serde(deserialize_with = "parse::name")]
     pub voice: String,
     /// Recognizers that work at a time.
-    #[serde(deserialize_with = "parse::count::<_, 1, 256>")]
+    #[serde(deserialize_with = "parse::count::<_, 1, 1024>")]
     pub recognizers: usize,
     /// Synthesizers that work at a time.
     #[serde(deserialize_with = "parse::count::<_, 1, 256>")]
@@ -287,6 +291,7 @@ impl Default for ModelSettings {
             vad: VadChoice::Auto,
             silero_weights: PathBuf::from("models/weights/silero_vad.onnx"),
             recognizer: "auto".to_owned(),
+            stub_hears: "help".to_owned(),
             whisper_model: PathBuf::from("models/weights/ggml-tiny.en.bin"),
             whisper_threads: 1,
             whisper_decode_max_ms: 3_000,

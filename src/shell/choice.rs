@@ -40,6 +40,8 @@ pub enum ChoiceFault {
 pub(crate) enum RecognizerChoice {
     /// Debian's, by grammars.
     PocketSphinx,
+    /// Hears the same in whatever is said: for measuring everything else.
+    Stub,
     /// whisper.cpp.
     #[cfg(feature = "whisper")]
     Whisper,
@@ -52,6 +54,10 @@ pub(crate) fn recognizer(settings: &ModelSettings) -> Result<RecognizerChoice, C
     let (choice, why) = match name {
         "auto" => best(settings),
         "pocketsphinx" => (RecognizerChoice::PocketSphinx, "models.recognizer names it".to_owned()),
+        "stub" => {
+            tracing::warn!(hears = settings.stub_hears, "no caller is understood: a stub listens");
+            (RecognizerChoice::Stub, "models.recognizer names it".to_owned())
+        }
         #[cfg(feature = "whisper")]
         "whisper" => (RecognizerChoice::Whisper, "models.recognizer names it".to_owned()),
         #[cfg(not(feature = "whisper"))]
@@ -60,7 +66,7 @@ pub(crate) fn recognizer(settings: &ModelSettings) -> Result<RecognizerChoice, C
             return Err(ChoiceFault::NotBuiltIn { setting, name, feature });
         }
         _ => {
-            let allowed = "\"auto\", \"pocketsphinx\", \"whisper\"";
+            let allowed = "\"auto\", \"pocketsphinx\", \"whisper\", \"stub\"";
             return Err(ChoiceFault::Unknown { setting, name: name.to_owned(), allowed });
         }
     };
@@ -125,6 +131,12 @@ mod tests {
         let settings = ModelSettings { voice_engine: "hal".into(), ..ModelSettings::default() };
         let fault = voice(&settings).expect_err("no such voice").to_string();
         assert!(fault.contains("models.voice_engine") && fault.contains("\"flite\""), "{fault}");
+    }
+
+    #[test]
+    fn a_stub_listens_where_it_is_named_and_nowhere_else() {
+        assert_eq!(recognizer(&named("stub", "")).expect("built in"), RecognizerChoice::Stub);
+        assert_ne!(best(&named("auto", "")).0, RecognizerChoice::Stub);
     }
 
     #[cfg(not(feature = "whisper"))]

@@ -46,8 +46,10 @@ impl Line {
 #[derive(Clone, Debug, Default)]
 pub struct ScriptedRecognizer {
     script: VecDeque<Line>,
+    /// What is heard when the script is over.
+    then: Option<Line>,
     state: State,
-    /// What each `begin` was given, for the test to look at.
+    /// What each `begin` was given, for the test to look at; of an endless script nothing.
     expected: Vec<Expectation>,
 }
 
@@ -68,6 +70,12 @@ impl ScriptedRecognizer {
         Self { script: script.into_iter().collect(), ..Self::default() }
     }
 
+    /// Makes a recognizer that hears the same in whatever is said.
+    #[must_use]
+    pub fn always(line: Line) -> Self {
+        Self { then: Some(line), ..Self::default() }
+    }
+
     /// Every expectation that an utterance was begun with, in order.
     #[must_use]
     pub fn expected(&self) -> &[Expectation] {
@@ -81,8 +89,10 @@ impl Recognizer for ScriptedRecognizer {
     }
 
     fn begin(&mut self, expectation: &Expectation) -> Result<(), EngineFault> {
-        self.expected.push(expectation.clone());
-        let line = self.script.pop_front();
+        if self.then.is_none() {
+            self.expected.push(expectation.clone());
+        }
+        let line = self.script.pop_front().or_else(|| self.then.clone());
         self.state = State::Listening { line, fed_samples: 0, told_words: 0 };
         Ok(())
     }
