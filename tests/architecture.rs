@@ -275,3 +275,17 @@ fn readme_names_every_example_and_bench() {
         }
     }
 }
+
+#[test]
+fn the_table_of_faults_names_tests_that_there_are() {
+    let table = fs::read_to_string(Path::new(ROOT).join("FAULTS.md")).expect("FAULTS.md");
+    let rooms = ["src", "tests", "audio", "sip", "models"];
+    let all: String = rooms.into_iter().flat_map(sources).map(|(_, text)| text).collect();
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let mut named = 0;
+    for name in rows.flat_map(|row| row.split('`').skip(1).step_by(2)) {
+        assert!(all.contains(&format!("fn {name}(")), "FAULTS.md names {name}, which is no test");
+        named += 1;
+    }
+    assert!(named > 40, "{named} tests are named");
+}
