@@ -49,7 +49,7 @@ use tokio_util::sync::CancellationToken;
 use crate::call::{CallSettings, RESCUED, STILL_THERE, STOPPING, Tones};
 use crate::clock;
 use crate::conversation::{Flow, FlowFault};
-use crate::desk::{AgentProfile, Desk, DeskSettings, QueueRules};
+use crate::desk::{AgentProfile, DeskSettings, QueueRules};
 use crate::escalation::{AGENT_GONE, AGENT_LOST, AgentRef, Rules, Wording};
 use crate::leg::MediaSettings;
 use crate::settings::{AdmissionSettings, RouteSettings, Settings};
@@ -312,7 +312,7 @@ impl Service {
         });
         spawn_workers(mailboxes, &services, &live, &mut threads);
         let projector = tokio::spawn(store.clone().project(stop.clone()));
-        let positions = spawn_desk(&settings, words, store.clone())?;
+        let positions = spawn_desk(&settings, words, &services)?;
         let reception = reception(routes, &settings, 1);
         let base = link_base(&settings, api);
         let intake: Arc<_> =
@@ -531,11 +531,12 @@ fn admission_rules(settings: &AdmissionSettings) -> admission::Rules {
 fn spawn_desk(
     settings: &Settings,
     words: mpsc::UnboundedReceiver<ToDesk>,
-    store: Store,
+    services: &Services,
 ) -> Result<watch::Receiver<serde_json::Value>, ServeError> {
     let (show, positions) = watch::channel(serde_json::Value::Null);
-    let desk = Desk::new(desk_settings(settings))?;
-    tokio::spawn(DeskTask::new(desk, words, store, agent_tokens(settings), show).run());
+    let (store, figures) = (services.store.clone(), services.figures.clone());
+    let (desk, tokens) = (desk_settings(settings), agent_tokens(settings));
+    tokio::spawn(DeskTask::new(desk, tokens, words, store, show, figures)?.run());
     Ok(positions)
 }
 

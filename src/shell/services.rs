@@ -73,6 +73,20 @@ pub(crate) enum ToDesk {
     },
 }
 
+impl ToDesk {
+    /// The call whose word it is.
+    pub(crate) const fn call(&self) -> Option<&CallId> {
+        match self {
+            Self::Enqueue { call, .. }
+            | Self::Withdraw { call }
+            | Self::Report { call, .. }
+            | Self::PacketFetched { call }
+            | Self::CallOver { call } => Some(call),
+            Self::Reconfigured { .. } => None,
+        }
+    }
+}
+
 /// Prompts synthesized at start and at every reload; those that are not used any more are kept,
 /// for calls under way.
 #[derive(Debug, Default)]

@@ -52,6 +52,8 @@ pub(crate) struct Figures {
     engine_faults: Tallies,
     failovers: Tallies,
     panics: Counter,
+    /// Desks that were replaced by another.
+    pub(crate) desk_panics: Counter,
     recordings_incomplete: Counter,
     call_ticks_missed: Counter,
     /// How late media workers come to a phase of their tick.
@@ -114,6 +116,7 @@ impl Figures {
             engine_faults: Tallies::new("role", ENGINES),
             failovers: Tallies::new("role", ENGINES),
             panics: Counter::default(),
+            desk_panics: Counter::default(),
             recordings_incomplete: Counter::default(),
             call_ticks_missed: Counter::default(),
             tick_lateness: Histogram::new(LATENESS_S),
@@ -146,6 +149,8 @@ impl Figures {
         page.counter("cordboard_keys_total", "Keys pressed.", &self.keys);
         let help = "Panics in calls; each costs its call alone.";
         page.counter("cordboard_call_panics_total", help, &self.panics);
+        let help = "Panics at the desk; who waits for an agent waits on.";
+        page.counter("cordboard_desk_panics_total", help, &self.desk_panics);
         let help = "Recordings that have gaps.";
         page.counter("cordboard_recordings_incomplete_total", help, &self.recordings_incomplete);
     }
