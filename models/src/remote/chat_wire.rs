@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::RemoteFault;
-use super::deepgram::place_of;
+use super::fault::place_of;
 use crate::speech::ToolCall;
 
 /// Tool calls that one answer may hold.

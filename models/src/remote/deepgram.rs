@@ -10,6 +10,7 @@ use std::time::Duration;
 use cordboard_audio::SampleRate;
 
 use super::deepgram_wire::{Message, Results, add_terms, key_terms};
+use super::fault::place_of;
 use super::socket::{self, Event, Limits, Socket, SocketPlan};
 use super::{Address, Network, RemoteFault, Secret};
 use crate::speech::{EngineFault, Expectation, Hypothesis, HypothesisKind, Recognizer, Word};
@@ -304,9 +305,4 @@ fn seconds(samples: u64) -> f64 {
 fn linear16(samples: &[f32]) -> Vec<u8> {
     let quantize = |sample: &f32| ((sample.clamp(-1.0, 1.0) * 32_767.0) as i16).to_le_bytes();
     samples.iter().flat_map(quantize).collect()
-}
-
-/// Where JSON is broken, without the text of it.
-pub(super) fn place_of(error: &serde_json::Error) -> String {
-    format!("JSON fails at line {} column {}", error.line(), error.column())
 }

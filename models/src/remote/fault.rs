@@ -86,3 +86,8 @@ pub(super) fn retry_after(value: Option<&str>) -> Option<Duration> {
     let seconds: u64 = value?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds.min(3_600)))
 }
+
+/// Where JSON is broken, without the text of it.
+pub(super) fn place_of(error: &serde_json::Error) -> String {
+    format!("JSON fails at line {} column {}", error.line(), error.column())
+}

@@ -11,6 +11,7 @@
 mod address;
 mod answering;
 mod cartesia;
+mod cartesia_wire;
 mod cartesia_words;
 mod chat;
 mod chat_wire;
