@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 use super::ApiState;
 use super::access::opens;
 use super::fault::ApiFault;
+use super::media_words::{self, Start, StreamFault, Told};
 use super::signature;
 use super::wire::ErrorBody;
 use crate::call::EndCause;
@@ -126,101 +127,9 @@ impl MediaStreams {
     }
 }
 
-/// Why a stream is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum StreamFault {
-    #[error("a message is not of the form; send JSON with an event")]
-    Malformed,
-    #[error("a payload is not base64")]
-    Payload,
-    #[error("sound, keys and marks come after the start")]
-    BeforeStart,
-    #[error("a stream starts once")]
-    SecondStart,
-    #[error("the format is not audio/x-mulaw, 8000 Hz, one channel")]
-    Format,
-    #[error("the custom parameter token is missing or wrong")]
-    Unauthorized,
-    #[error("no start came in time")]
-    NoStart,
-    #[error("there is no such route")]
-    NoSuchRoute,
-    #[error("there is no room; try again later")]
-    NoRoom,
-    #[error("too many keys and marks at once")]
-    Flood,
-}
-
 /// Why streams are over: the carrier's end or ours, a connection that broke, or a fault in what the
 /// carrier sent, before a call began or in it.
 pub(crate) const STREAM_ENDS: &[&str] = &["carrier", "ours", "lost", "refused", "fault"];
-
-impl StreamFault {
-    /// RFC 6455 §7.4.1.
-    const fn code(self) -> u16 {
-        match self {
-            Self::Malformed | Self::Payload => 1_007,
-            Self::NoRoom => 1_013,
-            Self::BeforeStart
-            | Self::SecondStart
-            | Self::Format
-            | Self::Unauthorized
-            | Self::NoStart
-            | Self::NoSuchRoute
-            | Self::Flood => 1_008,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Told {
-    event: String,
-    start: Option<Start>,
-    media: Option<Media>,
-    mark: Option<Mark>,
-    dtmf: Option<Key>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Start {
-    stream_sid: String,
-    #[serde(default)]
-    call_sid: String,
-    #[serde(default)]
-    custom_parameters: std::collections::HashMap<String, String>,
-    media_format: Format,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Format {
-    encoding: String,
-    sample_rate: u32,
-    #[serde(default = "one")]
-    channels: u32,
-}
-
-const fn one() -> u32 {
-    1
-}
-
-#[derive(Deserialize)]
-struct Media {
-    #[serde(default)]
-    track: String,
-    payload: String,
-}
-
-#[derive(Deserialize)]
-struct Mark {
-    name: String,
-}
-
-#[derive(Deserialize)]
-struct Key {
-    digit: String,
-}
 
 /// Takes a carrier's stream.
 #[utoipa::path(
@@ -298,8 +207,7 @@ fn seat(
     if !is_known && !parameter("token").is_some_and(|shown| streams.admits(&shown)) {
         return Err(StreamFault::Unauthorized);
     }
-    let Format { encoding, sample_rate, channels } = &start.media_format;
-    if encoding != "audio/x-mulaw" || (*sample_rate, *channels) != (8_000, 1) {
+    if !start.media_format.is_pcmu() {
         return Err(StreamFault::Format);
     }
     let from = parameter("from").unwrap_or_else(|| format!("stream:{}", start.call_sid));
@@ -381,50 +289,13 @@ fn hear(end: &mut CarrierEnd, message: &Message) -> Result<Option<EndCause>, Str
     if matches!(message, Message::Close(_)) {
         return Ok(Some(EndCause::Bye));
     }
-    let Some(told) = told(message)? else { return Ok(None) };
-    match told.event.as_str() {
-        "media" => {
-            let media = told.media.ok_or(StreamFault::Malformed)?;
-            let sound = STANDARD.decode(media.payload).map_err(|_| StreamFault::Payload)?;
-            if media.track != "outbound" {
-                end.hear(&sound);
-            }
-        }
-        "mark" => {
-            // A name that is none of ours tells nothing.
-            let mark = told.mark.ok_or(StreamFault::Malformed)?;
-            if let Ok(number) = mark.name.parse() {
-                word(end, Word::Mark(number))?;
-            }
-        }
-        "dtmf" => {
-            let key = told.dtmf.ok_or(StreamFault::Malformed)?;
-            let mut signs = key.digit.chars();
-            match (signs.next(), signs.next()) {
-                (Some(sign @ ('0'..='9' | '*' | '#' | 'A'..='D')), None) => {
-                    word(end, Word::Key(sign))?;
-                }
-                _ => return Err(StreamFault::Malformed),
-            }
-        }
-        "stop" => return Ok(Some(EndCause::Bye)),
-        "start" => return Err(StreamFault::SecondStart),
-        // What carriers add some day is not for us.
-        _ => {}
-    }
-    Ok(None)
-}
-
-fn word(end: &CarrierEnd, word: Word) -> Result<(), StreamFault> {
-    if end.tell(word) { Ok(()) } else { Err(StreamFault::Flood) }
+    told(message)?.map_or(Ok(None), |told| media_words::hear(end, told))
 }
 
 /// Reads a message; nothing of those that are the WebSocket's own.
 fn told(message: &Message) -> Result<Option<Told>, StreamFault> {
     match message {
-        Message::Text(text) => {
-            serde_json::from_str(text).map(Some).map_err(|_| StreamFault::Malformed)
-        }
+        Message::Text(text) => media_words::told(text).map(Some),
         Message::Binary(_) => Err(StreamFault::Malformed),
         Message::Ping(_) | Message::Pong(_) | Message::Close(_) => Ok(None),
     }

@@ -10,6 +10,7 @@ mod context;
 mod fault;
 mod health;
 mod media_stream;
+mod media_words;
 mod metrics;
 mod openapi;
 mod recording;
@@ -36,7 +37,8 @@ use crate::timeline::CallId;
 use fault::ApiFault;
 
 pub use media_stream::MediaStreams;
-pub(crate) use media_stream::{STREAM_ENDS, StreamCall, StreamFault};
+pub(crate) use media_stream::{STREAM_ENDS, StreamCall};
+pub(crate) use media_words::StreamFault;
 pub use openapi::openapi;
 pub use wire::{
     AgentPosition, CallDetail, CallLinks, CallSummary, CallsPage, ErrorBody, ErrorDetail, Health,
