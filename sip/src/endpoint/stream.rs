@@ -91,7 +91,7 @@ impl Stream {
     /// Takes what was cut off the buffer; whether the connection goes on.
     async fn serve(&self, cut: Cut, buffer: &mut Vec<u8>) -> bool {
         let (goes_on, length) = match cut {
-            Cut::More => (true, 0),
+            Cut::More | Cut::Begun(_) => (true, 0),
             Cut::Blank(length) => (length < 4 || self.say(b"\r\n").await, length),
             Cut::Message(length) => {
                 wire::mend(&mut buffer[..length]);
@@ -147,13 +147,18 @@ impl Stream {
 async fn next(reader: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Option<Cut> {
     let mut seen = 0;
     loop {
-        let cut = wire::cut(buffer, seen);
-        if cut != Cut::More {
-            return Some(cut);
-        }
-        seen = buffer.len();
-        if !more(reader, buffer).await {
-            return None;
+        let wanted = match wire::cut(buffer, seen) {
+            Cut::More => {
+                seen = buffer.len();
+                seen + 1
+            }
+            Cut::Begun(length) => length,
+            cut @ (Cut::Blank(_) | Cut::Message(_) | Cut::Lost(_)) => return Some(cut),
+        };
+        while buffer.len() < wanted {
+            if !more(reader, buffer).await {
+                return None;
+            }
         }
     }
 }
@@ -162,4 +167,23 @@ async fn next(reader: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> Op
 async fn more(reader: &mut (impl AsyncRead + Unpin), buffer: &mut Vec<u8>) -> bool {
     buffer.reserve(CHUNK_BYTES);
     matches!(reader.read_buf(buffer).await, Ok(length) if length > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_that_comes_in_two_pieces_is_one_wherever_it_is_cut() {
+        let message = b"INVITE sip:a@b SIP/2.0\r\nContent-Length: 12\r\n\r\nv=0\r\n\r\no=- 1";
+        for at in 1..message.len() {
+            let (first, second) = message.split_at(at);
+            let (mut reader, mut buffer) = (first.chain(second), Vec::new());
+            assert!(more(&mut reader, &mut buffer).await);
+            let cut = next(&mut reader, &mut buffer).await;
+            assert_eq!(cut, Some(Cut::Message(message.len())), "after {at} bytes");
+        }
+    }
 }

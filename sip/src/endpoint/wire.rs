@@ -154,8 +154,10 @@ pub(super) fn unsaid_body(message: &[u8]) -> Option<usize> {
 /// What a stream begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// Not enough of it yet.
+    /// Its head has not ended yet.
     More,
+    /// Its head has; of the message's so many bytes, some are still to come.
+    Begun(usize),
     /// Blank lines of so many bytes; four of them want an answer (RFC 5626 §4.4.1).
     Blank(usize),
     /// A message of so many bytes.
@@ -164,8 +166,8 @@ pub(super) enum Cut {
     Lost(u16),
 }
 
-/// Cuts the next message out of a stream (RFC 3261 §18.3). `seen` bytes have been looked at
-/// before, and need not be again.
+/// Cuts the next message out of a stream (RFC 3261 §18.3). Of the first `seen` bytes it is known
+/// that no head ends in them ([`Cut::More`]); they are not looked at again.
 pub(super) fn cut(bytes: &[u8], seen: usize) -> Cut {
     if bytes.starts_with(b"\r\n") {
         return Cut::Blank(if bytes.starts_with(b"\r\n\r\n") { 4 } else { 2 });
@@ -187,7 +189,7 @@ pub(super) fn cut(bytes: &[u8], seen: usize) -> Cut {
     }
     match length.parse::<usize>() {
         Ok(length) if length > MOST_BODY_BYTES => Cut::Lost(513),
-        Ok(length) if bytes.len() < end + length => Cut::More,
+        Ok(length) if bytes.len() < end + length => Cut::Begun(end + length),
         Ok(length) => Cut::Message(end + length),
         Err(_) => Cut::Lost(400),
     }
@@ -444,10 +446,15 @@ mod tests {
     #[test]
     fn streams_are_cut_where_messages_end_or_lost() {
         let whole = request("INVITE", |it| it.replace("h: 0", "h: 4") + "body");
-        for length in 0..whole.len() {
+        let end = whole.len() - 4;
+        for length in 0..end {
             for seen in [0, length] {
                 assert_eq!(cut(&whole[..length], seen), Cut::More, "{length}");
             }
+            assert_eq!(cut(&whole, length), Cut::Message(whole.len()), "{length}");
+        }
+        for length in end..whole.len() {
+            assert_eq!(cut(&whole[..length], end - 1), Cut::Begun(whole.len()), "{length}");
         }
         let two = [whole.clone(), whole.clone()].concat();
         assert_eq!(cut(&two, 0), Cut::Message(whole.len()));
@@ -458,7 +465,7 @@ mod tests {
         assert_eq!(cut(&said("0\r\nl: 1"), 0), Cut::Lost(400));
         assert_eq!(cut(&said("18446744073709551615"), 0), Cut::Lost(513));
         assert_eq!(cut(&said("262145"), 0), Cut::Lost(513));
-        assert_eq!(cut(&said("262144"), 0), Cut::More);
+        assert!(matches!(cut(&said("262144"), 0), Cut::Begun(262_145..)));
         assert_eq!(cut(&vec![b'x'; MOST_HEADER_BYTES + 1], 0), Cut::Lost(513));
         let late = [vec![b'x'; MOST_HEADER_BYTES], b"\r\n\r\n".to_vec()].concat();
         assert_eq!(cut(&late, 0), Cut::Lost(513));
