@@ -77,7 +77,7 @@ struct Press {
 
 impl Press {
     fn digit(&self, clock_hz: u32) -> Digit {
-        let samples = u64::from(self.before_samples + u32::from(self.samples));
+        let samples = u64::from(self.before_samples.saturating_add(self.samples.into()));
         let duration = Duration::from_nanos(samples * 1_000_000_000 / u64::from(clock_hz));
         Digit { key: self.key, duration }
     }
@@ -139,7 +139,7 @@ impl KeyReceiver {
             Some(press) if press.timestamp == timestamp => press,
             Some(press) if continues(&press, key, timestamp) => Press {
                 timestamp,
-                before_samples: press.before_samples + u32::from(press.samples),
+                before_samples: press.before_samples.saturating_add(press.samples.into()),
                 samples: 0,
                 ..press
             },
@@ -192,7 +192,8 @@ impl KeyReceiver {
 
     /// Of the press told last, or late from before it.
     fn is_old(&self, timestamp: u32) -> bool {
-        self.told.is_some_and(|told| told.wrapping_sub(timestamp) < LATE_S * self.clock_hz)
+        self.told
+            .is_some_and(|told| told.wrapping_sub(timestamp) < LATE_S.saturating_mul(self.clock_hz))
     }
 }
 
@@ -299,6 +300,19 @@ mod tests {
             assert_eq!(Key::from_sign(key.sign().to_ascii_lowercase()), Some(key));
         }
         assert_eq!((Key::from_event(16), Key::from_sign('x')), (None, None));
+    }
+
+    #[test]
+    fn a_press_of_more_segments_than_can_be_counted_is_as_long_as_can_be() {
+        let (mut receiver, mut told) = (KeyReceiver::default(), Vec::new());
+        let held = [5, 10, 0xff, 0xff];
+        for segment in 0..=u32::from(u16::MAX) + 2 {
+            let timestamp = segment.wrapping_mul(u32::from(SEGMENT_SAMPLES));
+            receiver.packet(Duration::ZERO, timestamp, &held, |it| told.push(it));
+        }
+        told.extend(receiver.poll(END_AFTER));
+        let [digit] = told[..] else { panic!("{} presses", told.len()) };
+        assert_eq!(digit.duration.as_secs(), u64::from(u32::MAX) / 8_000);
     }
 
     proptest! {
