@@ -11,6 +11,8 @@ use crate::speech::{Expectation, PhrasePart, SlotKind, Word};
 
 /// Key terms that one connection takes (100 by the reference).
 const TERMS_MAX: usize = 100;
+/// No utterance is longer, s: times beyond it are no times.
+const LONGEST_S: f64 = 86_400.0;
 
 /// What the server sends, as far as it matters.
 #[derive(Debug, Deserialize)]
@@ -79,7 +81,7 @@ impl Results {
 
 /// The words that a wire word stands for: "7" is "seven", "Order," is "order".
 fn spoken(word: &WireWord, origin_s: f64) -> Vec<Word> {
-    let time = |s: f64| Duration::try_from_secs_f64((s - origin_s).max(0.0)).unwrap_or_default();
+    let time = |s: f64| Duration::from_secs_f64((s - origin_s).clamp(0.0, LONGEST_S));
     let lower = word.word.to_lowercase();
     let bare = lower.trim_matches(|c: char| !c.is_alphanumeric());
     let figures = !bare.is_empty() && bare.chars().all(|c| c.is_ascii_digit());
@@ -163,6 +165,17 @@ mod tests {
         assert_eq!(texts, ["order", "four", "zero"]);
         assert_eq!(words[0].begin, Duration::from_millis(500));
         assert_eq!(words[2].begin, Duration::from_millis(1_250));
+    }
+
+    #[test]
+    fn times_that_no_clock_has_are_no_times() {
+        let text = r#"{"type":"Results","start":0.0,"duration":1.0,"channel":{"alternatives":[{
+            "words":[{"word":"now","start":1.0e19,"end":1.9e19,"confidence":0.9},
+            {"word":"12","start":0.5,"end":1.0e300,"confidence":0.9}]}]}}"#;
+        let Message::Results(results) = serde_json::from_str(text).unwrap() else { panic!() };
+        let words = results.words(0.0);
+        assert_eq!(words.len(), 3);
+        assert!(words.iter().all(|word| word.begin <= word.end), "{words:?}");
     }
 
     #[test]
