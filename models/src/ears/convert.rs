@@ -19,6 +19,8 @@ pub struct ConvertFault(String);
 
 /// Version of the format that is read.
 const VERSION: u32 = 6;
+/// Bands of the two kinds of spectrum.
+const MELS: [u32; 2] = [80, 128];
 const F32: u8 = 0;
 const F16: u8 = 4;
 /// Words of the English vocabulary, and of the multilingual; whisper.cpp adds the marks.
@@ -45,6 +47,9 @@ pub fn whisper(model: &[u8], vocabulary: &str) -> Result<Vec<u8>, ConvertFault> 
     };
     let [words, state] = shape("decoder/embeddings/weight")?[..] else { return Err(odd()) };
     let [_, mels, _] = shape("encoder/conv1/weight")?[..] else { return Err(odd()) };
+    if !MELS.contains(&mels) {
+        return Err(odd());
+    }
     let [audio_positions, _] = shape("encoder/position_encodings/encodings")?[..] else {
         return Err(odd());
     };
@@ -89,7 +94,8 @@ pub fn whisper(model: &[u8], vocabulary: &str) -> Result<Vec<u8>, ConvertFault> 
         let weight = find(&format!("encoder/{conv}/weight"))?;
         put_tensor(&mut out, &format!("encoder.{conv}.weight"), weight, Wide::No)?;
         let bias = find(&format!("encoder/{conv}/bias"))?;
-        let bias = Tensor { shape: vec![bias.shape[0], 1], ..*bias };
+        let [length] = bias.shape[..] else { return Err(odd()) };
+        let bias = Tensor { shape: vec![length, 1], ..*bias };
         put_tensor(&mut out, &format!("encoder.{conv}.bias"), &bias, Wide::Yes)?;
     }
     let embedding = find("decoder/embeddings/weight")?;
@@ -288,6 +294,48 @@ fn odd() -> ConvertFault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A model of these tensors, none of which has a byte.
+    fn empty_model(tensors: &[(&str, &[u32])]) -> Vec<u8> {
+        let name = |out: &mut Vec<u8>, name: &str| {
+            out.extend_from_slice(&(name.len() as u16).to_le_bytes());
+            out.extend_from_slice(name.as_bytes());
+        };
+        let mut out = VERSION.to_le_bytes().to_vec();
+        name(&mut out, "WhisperSpec");
+        [3, tensors.len() as u32].into_iter().for_each(|it| put(&mut out, it));
+        for (called, shape) in tensors {
+            name(&mut out, called);
+            out.push(shape.len() as u8);
+            shape.iter().for_each(|&size| put(&mut out, size));
+            out.push(F16);
+            put(&mut out, 0);
+        }
+        out
+    }
+
+    #[test]
+    fn shapes_that_no_whisper_has_are_refused_before_anything_is_made_of_them() {
+        let positions: &[u32] = &[448, 384];
+        let model = |mels, bias| {
+            empty_model(&[
+                ("decoder/embeddings/weight", &[51_864, 384]),
+                ("encoder/conv1/weight", &[384, mels, 3]),
+                ("encoder/conv1/bias", bias),
+                ("encoder/position_encodings/encodings", &[1_500, 384]),
+                ("decoder/position_encodings/encodings", positions),
+                ("encoder/layer_norm/gamma", &[384]),
+                ("encoder/layer_norm/beta", &[384]),
+                ("decoder/layer_norm/gamma", &[384]),
+                ("decoder/layer_norm/beta", &[384]),
+            ])
+        };
+        let vocabulary = "a\n".repeat(60_000);
+        for (mels, bias) in [(u32::MAX, &[384][..]), (0, &[384]), (80, &[])] {
+            let refused = whisper(&model(mels, bias), &vocabulary);
+            assert!(refused.is_err_and(|it| it == odd()), "{mels} {bias:?}");
+        }
+    }
 
     #[test]
     fn half_precision_is_widened() {
