@@ -1,14 +1,18 @@
 //! Operations on a call, in and out of order: it takes them or says what was wrong, asks for
 //! nothing without end, and its timeline goes forward.
 #![no_main]
-#![allow(dead_code, reason = "a part of the tests' world is used")]
+#![allow(dead_code, unused_imports, reason = "a part of the tests' world is used")]
 
 #[path = "../../tests/call/handset.rs"]
 mod handset;
+#[path = "../../tests/call/network.rs"]
+mod network;
 #[path = "../../tests/call/office.rs"]
 mod office;
 #[path = "../../tests/call/services.rs"]
 mod services;
+#[path = "../../tests/call/silence.rs"]
+mod silence;
 #[path = "../../tests/call/world.rs"]
 mod world;
 

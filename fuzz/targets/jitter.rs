@@ -23,11 +23,13 @@ enum Act<'a> {
     Pass(u16),
     Pop,
     Wait(u16),
+    Switch(u8),
     Reset,
 }
 
-fuzz_target!(|acts: Vec<Act<'_>>| {
-    let mut buffer = JitterBuffer::new(Codec::Pcmu);
+fuzz_target!(|input: (u8, Vec<Act<'_>>)| {
+    let (codec, acts) = input;
+    let mut buffer = JitterBuffer::new(Codec::ALL[usize::from(codec) % Codec::ALL.len()]);
     let mut now_ms = 0_u64;
     let (mut sequence, mut timestamp) = (65_000_u16, u32::MAX - 4_000);
     let sound = [0xff_u8; 256];
@@ -51,6 +53,9 @@ fuzz_target!(|acts: Vec<Act<'_>>| {
                 now_ms += 20;
             }
             Act::Wait(ms) => now_ms += u64::from(ms),
+            Act::Switch(codec) => {
+                buffer.set_codec(Codec::ALL[usize::from(codec) % Codec::ALL.len()]);
+            }
             Act::Reset => buffer.reset(),
         }
         assert!(buffer.held() <= SLOTS);

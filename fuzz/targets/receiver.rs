@@ -1,4 +1,5 @@
-//! Packets in, frames out: every pull gives sound within full scale.
+//! Packets in, frames out, of any codec, with comfort noise and stretching: every pull gives a frame
+//! of the codec's rate with sound within full scale.
 #![no_main]
 
 use arbitrary::Arbitrary;
@@ -10,16 +11,29 @@ use libfuzzer_sys::fuzz_target;
 
 #[derive(Arbitrary, Debug)]
 enum Act<'a> {
-    Insert { sequence: u16, timestamp: u32, marker: bool, payload: &'a [u8] },
-    Next { lost: u8, late: bool, payload: &'a [u8] },
+    Insert {
+        sequence: u16,
+        timestamp: u32,
+        marker: bool,
+        payload: &'a [u8],
+    },
+    Next {
+        lost: u8,
+        late: bool,
+        payload: &'a [u8],
+    },
     Pass(u16),
-    Pull,
-    Switch(bool),
+    Pull(u8),
+    /// What the sender's room sounds like while it is silent.
+    Comfort(&'a [u8]),
+    Switch(u8),
     Reset,
 }
 
-fuzz_target!(|acts: Vec<Act<'_>>| {
-    let mut receiver = Receiver::new(Codec::Pcmu);
+fuzz_target!(|input: (u8, Vec<Act<'_>>)| {
+    let (codec, acts) = input;
+    let mut receiver = Receiver::new(Codec::ALL[usize::from(codec) % Codec::ALL.len()]);
+    Codec::ALL.into_iter().for_each(|codec| receiver.prepare(codec));
     let mut frame = Frame::silence(MediaTime::ZERO, SampleRate::NARROW);
     let mut now_ms = 0_u64;
     let (mut sequence, mut timestamp) = (0_u16, 0_u32);
@@ -37,12 +51,21 @@ fuzz_target!(|acts: Vec<Act<'_>>| {
                 receiver.insert(Packet { sequence, timestamp, marker: false, payload, arrived });
             }
             Act::Pass(sequence) => receiver.pass(sequence),
-            Act::Pull => {
-                receiver.pull_into(now, &mut frame);
-                assert!(frame.samples().iter().all(|it| (-1.5..=1.5).contains(it)));
-                now_ms += 20;
+            Act::Pull(times) => {
+                for _ in 0..=times % 8 {
+                    receiver.pull_into(MediaTime::from_millis(now_ms), &mut frame);
+                    assert_eq!(frame.rate(), receiver.codec().rate());
+                    assert!(frame.samples().iter().all(|it| (-1.5..=1.5).contains(it)));
+                    now_ms += 20;
+                }
             }
-            Act::Switch(a_law) => receiver.set_codec(if a_law { Codec::Pcma } else { Codec::Pcmu }),
+            Act::Comfort(payload) => {
+                sequence = sequence.wrapping_add(1);
+                receiver.comfort(sequence, payload);
+            }
+            Act::Switch(codec) => {
+                receiver.set_codec(Codec::ALL[usize::from(codec) % Codec::ALL.len()]);
+            }
             Act::Reset => receiver.reset(),
         }
     }
