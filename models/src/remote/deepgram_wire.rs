@@ -83,13 +83,8 @@ impl Results {
 fn spoken(word: &WireWord, origin_s: f64) -> Vec<Word> {
     let time = |s: f64| Duration::from_secs_f64((s - origin_s).clamp(0.0, LONGEST_S));
     let lower = word.word.to_lowercase();
-    let bare = lower.trim_matches(|c: char| !c.is_alphanumeric());
-    let figures = !bare.is_empty() && bare.chars().all(|c| c.is_ascii_digit());
-    let texts: Vec<String> = if figures {
-        bare.chars().filter_map(|c| c.to_digit(10)).map(digit).collect()
-    } else {
-        bare.split_whitespace().map(str::to_owned).collect()
-    };
+    let parts = lower.split_whitespace().map(|it| it.trim_matches(|c: char| !c.is_alphanumeric()));
+    let texts: Vec<String> = parts.filter(|part| !part.is_empty()).flat_map(said).collect();
     let (begin, end) = (time(word.start), time(word.end.max(word.start)));
     let step = (end - begin) / u32::try_from(texts.len().max(1)).unwrap_or(1);
     let place = |(index, text): (usize, String)| {
@@ -98,6 +93,15 @@ fn spoken(word: &WireWord, origin_s: f64) -> Vec<Word> {
         Word { text, begin: from, end: from + step, confidence }
     };
     texts.into_iter().enumerate().map(place).collect()
+}
+
+/// A word as it is said: figures one by one.
+fn said(part: &str) -> Vec<String> {
+    if part.bytes().all(|byte| byte.is_ascii_digit()) {
+        part.chars().filter_map(|c| c.to_digit(10)).map(digit).collect()
+    } else {
+        vec![part.to_owned()]
+    }
 }
 
 fn digit(value: u32) -> String {
@@ -165,6 +169,17 @@ mod tests {
         assert_eq!(texts, ["order", "four", "zero"]);
         assert_eq!(words[0].begin, Duration::from_millis(500));
         assert_eq!(words[2].begin, Duration::from_millis(1_250));
+    }
+
+    #[test]
+    fn figures_are_words_in_whatever_company_they_come() {
+        for (word, said) in [("40 50", "four zero five zero"), ("Flat 7,", "flat seven")] {
+            let wire = WireWord { word: word.to_owned(), start: 0.0, end: 1.0, confidence: 0.9 };
+            let words = spoken(&wire, 0.0);
+            let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+            assert_eq!(texts.join(" "), said);
+            assert!(words.is_sorted_by(|one, next| one.end <= next.begin));
+        }
     }
 
     #[test]
