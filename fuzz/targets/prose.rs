@@ -40,7 +40,11 @@ fn freed(text: &str) {
         assert!(piece.chars().count() <= PIECE_MAX_CHARS);
         assert!(piece.chars().any(char::is_alphanumeric));
         assert!(!piece.contains(['<', '>', '`', '*', '_', '{', '}', '\n']), "{piece:?}");
-        assert!(!piece.contains("://"), "{piece:?}");
+        let address = |word: &str| {
+            let bare = word.trim_start_matches(|it: char| !it.is_alphanumeric());
+            bare.contains("://") || bare.starts_with("www.")
+        };
+        assert!(!piece.split(' ').any(address), "{piece:?}");
         let lasting = plain::length(piece);
         assert!((1..=PIECE_MAX_CHARS as u32).contains(&lasting), "{piece:?}");
         if plain::folded(piece).split(' ').count() >= 8 {

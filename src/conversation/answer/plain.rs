@@ -11,7 +11,8 @@ pub(super) fn pieces(text: &str) -> Vec<String> {
     let text = without_tags(&without_links(text));
     let words = text.split_whitespace().filter(|word| !is_address(word)).map(plain_word);
     let mut pieces: Vec<String> = Vec::new();
-    for word in words.filter(|word| !word.is_empty()) {
+    // Markup within an address hides it until it is taken off.
+    for word in words.filter(|word| !word.is_empty() && !is_address(word)) {
         let fits = |piece: &&mut String| {
             piece.chars().count() + 1 + word.chars().count() <= PIECE_MAX_CHARS
         };
@@ -113,6 +114,7 @@ mod tests {
             ("<break time=\"9s\"/>Hello <b>you</b>", "Hello you"),
             ("It costs 5 < 6 dollars", "It costs 5 6 dollars"),
             ("# Title \u{1F600}", "Title"),
+            ("At https:**//example.com/** or w*w*w.example.com", "At or"),
             ("Half a link [text](http", "Half a link text(http"),
         ] {
             assert_eq!(pieces(text).join("|"), said, "{text}");
