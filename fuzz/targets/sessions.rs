@@ -9,7 +9,9 @@ use arbitrary::Arbitrary;
 use cordboard_sip::bans::{BanRule, Bans, MOST_SOURCES, Offence};
 use cordboard_sip::registration::{Outcome, Registration};
 use cordboard_sip::reliable::{Arrival, Arrivals, Beat, Provisionals, RAck};
-use cordboard_sip::session_timer::{Asked, Due, Expires, LONGEST_S, Limits, Role, SessionTimer};
+use cordboard_sip::session_timer::{
+    Asked, Due, Expires, LONGEST_S, Limits, MIN_SE_S, Role, SessionTimer,
+};
 use cordboard_sip::srv::{Server, order};
 use libfuzzer_sys::fuzz_target;
 
@@ -42,6 +44,8 @@ struct Keeping {
 
 fuzz_target!(|input: (u32, u32, u32, Vec<Act<'_>>)| {
     let (expires_s, min_se_s, lot, acts) = input;
+    // As the settings allow (RFC 4028 §4).
+    let min_se_s = min_se_s.clamp(MIN_SE_S, LONGEST_S);
     let mut keeping = Keeping {
         now: Duration::ZERO,
         timer: SessionTimer::new(Limits { expires_s, min_se_s }),

@@ -98,7 +98,7 @@ impl Line {
     fn must_pass(&self) -> bool {
         let Some(it) = self.sealed.last() else { return false };
         let is_new = !self.let_through.contains(&(self.sealed.len() - 1));
-        let near = self.highest.is_some_and(|highest| it.index - highest < 0x7000);
+        let near = self.highest.is_some_and(|highest| it.index < highest + 0x7000);
         is_new && (it.rtcp || near)
     }
 }
