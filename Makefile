@@ -1,6 +1,6 @@
 # The verbs of Cordboard. `make demo` for the first call; `make test` for all tests.
 # `make fuzz` runs each fuzz target for FUZZ_SECONDS, 60 by default.
-.PHONY: demo test check bench fuzz packages packages-test weights
+.PHONY: demo test check bench fuzz packages packages-test weights weights-test
 
 CARGO ?= cargo
 ALONE = floods:: corpora:: agent_phone:: hear_each_other
@@ -9,7 +9,7 @@ demo: packages weights
 	$(CARGO) build --release --bin cordboard --example demo --example order_service
 	target/release/examples/demo $(if $(ONCE),--once)
 
-test: packages-test weights
+test: packages-test weights-test
 	$(CARGO) build --workspace --bins --examples
 	$(CARGO) test --workspace -- $(addprefix --skip ,$(ALONE))
 	# What floods the machine, and what measures a call's way through it: one after the other.
@@ -18,7 +18,7 @@ test: packages-test weights
 	$(CARGO) test --workspace --features device,whisper --lib --test talk -- leg::device cli::talk card:: starts::
 	$(CARGO) test --workspace --features device,whisper --test whisper
 
-check: packages-test weights
+check: packages-test weights-test
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --workspace --features device,whisper --lib --test talk --test whisper -- -D warnings
@@ -39,3 +39,6 @@ packages-test:
 
 weights:
 	@scripts/fetch-weights.sh
+
+weights-test:
+	@scripts/fetch-weights.sh test

@@ -6,7 +6,8 @@ set -eu
 build="build-essential:compiles_bundled_C cmake:compiles_libopus pkg-config:finds_C_libraries libpocketsphinx-dev:ears
 libsphinxbase-dev:ears pocketsphinx-en-us:ears'_English_model flite1-dev:voice flite:voices_of_demo_callers
 python3:brings_weights python3-pip:brings_weights"
-test="sip-tester:SIPp,_a_SIP_peer baresip-core:a_SIP_phone libasound2-dev:sound_card_of_the_feature_device"
+test="sip-tester:SIPp,_a_SIP_peer baresip-core:a_SIP_phone libasound2-dev:sound_card_of_the_feature_device
+espeak-ng:phonemes_of_Piper_voices"
 
 wanted=$build
 [ "${1:-build}" = test ] && wanted="$build $test"

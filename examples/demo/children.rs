@@ -113,6 +113,8 @@ token = "{token}"
 
 [models]
 recognizers = 2
+# Its prompts are made in a moment, so that the demo begins at once.
+voice_engine = "flite"
 
 [store]
 folder = "{data}"

@@ -70,10 +70,14 @@ pub(super) fn run(command: ModelsCommand) -> Result<(), Fault> {
             Ok(())
         }
         ModelsCommand::Pull { names, all, from, folder } => {
-            let entries =
-                if all { Manifest::builtin().weights.iter().collect() } else { named(&names)? };
+            let is_package = from.as_ref().is_none_or(|from| from.ends_with(".whl"));
+            let entries = if all {
+                Manifest::builtin().weights.iter().collect()
+            } else {
+                named(&names, is_package)?
+            };
             let mut failed = 0;
-            for entry in entries {
+            for entry in &entries {
                 match pull::pull(entry, &folder, from.as_deref()) {
                     Ok(brought) => say(&format!("{}: {brought}", entry.name)),
                     Err(fault) => {
@@ -81,6 +85,9 @@ pub(super) fn run(command: ModelsCommand) -> Result<(), Fault> {
                         super::say_error(&format!("{}: {fault}", entry.name));
                     }
                 }
+            }
+            for entry in entries {
+                pull::tidy(entry, &folder)?;
             }
             if failed > 0 { Err(format!("{failed} not brought").into()) } else { Ok(()) }
         }
@@ -90,17 +97,20 @@ pub(super) fn run(command: ModelsCommand) -> Result<(), Fault> {
     }
 }
 
-fn named(names: &[String]) -> Result<Vec<&'static Entry>, Fault> {
+/// The entries of these names, and of the descriptions that lie beside them, where the package that
+/// holds both is taken.
+fn named(names: &[String], is_package: bool) -> Result<Vec<&'static Entry>, Fault> {
     let manifest = Manifest::builtin();
     let known: Vec<_> = manifest.weights.iter().map(|entry| entry.name.as_str()).collect();
-    names
-        .iter()
-        .map(|name| {
-            let unknown =
-                || format!("no weights are called {name:?}; there are {}", known.join(", "));
-            manifest.entry(name).ok_or_else(|| unknown().into())
-        })
-        .collect()
+    let mut entries: Vec<&Entry> = Vec::new();
+    for name in names {
+        let unknown = || format!("no weights are called {name:?}; there are {}", known.join(", "));
+        entries.push(manifest.entry(name).ok_or_else(unknown)?);
+        let beside = format!("{name}.json");
+        let beside = manifest.entry(&beside).filter(|_| is_package && !names.contains(&beside));
+        entries.extend(beside);
+    }
+    Ok(entries)
 }
 
 fn list(folder: &Path, settings: &Settings) {
@@ -123,14 +133,19 @@ fn list(folder: &Path, settings: &Settings) {
             entry.source.package,
             entry.source.version,
         ));
+        if !entry.note.trim().is_empty() {
+            say(&format!("    {}", entry.note.trim().replace('\n', "\n    ")));
+        }
     }
 }
 
 /// Whether a setting names the file.
 fn is_used(entry: &Entry, models: &ModelSettings) -> bool {
-    [&models.silero_weights, &models.whisper_model, &models.smart_turn_weights]
+    // A Piper voice's description lies beside it.
+    let name = entry.name.strip_suffix(".json").unwrap_or(&entry.name);
+    [&models.silero_weights, &models.whisper_model, &models.smart_turn_weights, &models.piper_voice]
         .iter()
-        .any(|path| path.file_name().is_some_and(|name| name == entry.name.as_str()))
+        .any(|path| path.file_name().is_some_and(|file| file == name))
 }
 
 /// Checks all engines, and tells of each.
@@ -272,8 +287,11 @@ mod tests {
 
     #[test]
     fn the_ears_hear_what_the_voice_says() {
-        let models =
-            ModelSettings { recognizer: "pocketsphinx".to_owned(), ..ModelSettings::default() };
+        let models = ModelSettings {
+            recognizer: "pocketsphinx".to_owned(),
+            voice_engine: "flite".to_owned(),
+            ..ModelSettings::default()
+        };
         let (speech, said) = speak(&models).expect("the voice speaks");
         assert!(said.contains("real-time factor"), "{said}");
         let heard = hear(&models, &speech.samples, true).expect("something is heard");
@@ -291,12 +309,22 @@ mod tests {
 
     #[test]
     fn weights_are_known_by_name_and_used_where_a_setting_names_them() {
-        let fault = named(&["nothing.bin".to_owned()]).expect_err("unknown").to_string();
+        let fault = named(&["nothing.bin".to_owned()], true).expect_err("unknown").to_string();
         assert!(fault.contains("nothing.bin") && fault.contains("silero_vad.onnx"), "{fault}");
-        let entry = named(&["silero_vad.onnx".to_owned()]).expect("known")[0];
+        let entry = named(&["silero_vad.onnx".to_owned()], true).expect("known")[0];
         let mut models = ModelSettings::default();
         assert!(is_used(entry, &models));
         models.silero_weights = "/elsewhere/other.onnx".into();
         assert!(!is_used(entry, &models));
+    }
+
+    #[test]
+    fn a_voice_comes_with_the_description_that_lies_beside_it() {
+        let name = "en_US-joe-medium.onnx".to_owned();
+        let entries = named(std::slice::from_ref(&name), true).expect("known");
+        let names: Vec<_> = entries.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, [name.as_str(), "en_US-joe-medium.onnx.json"]);
+        assert!(entries.iter().all(|entry| is_used(entry, &ModelSettings::default())));
+        assert_eq!(named(&[name], false).expect("a model alone").len(), 1);
     }
 }

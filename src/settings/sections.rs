@@ -270,12 +270,14 @@ pub struct ModelSettings {
     pub dictionary: PathBuf,
     /// PocketSphinx's language model, for open speech.
     pub language_model: PathBuf,
-    /// Which synthesizer: "auto" (the best that is there), "flite".
+    /// Which synthesizer: "auto" (the best whose files are there), "flite", "piper".
     #[serde(deserialize_with = "parse::name")]
     pub voice_engine: String,
     /// Which of flite's voices.
     #[serde(deserialize_with = "parse::name")]
     pub voice: String,
+    /// A Piper voice's model, an ONNX file with its description beside it.
+    pub piper_voice: PathBuf,
     /// Recognizers that work at a time.
     #[serde(deserialize_with = "parse::count::<_, 1, 1024>")]
     pub recognizers: usize,
@@ -301,6 +303,7 @@ impl Default for ModelSettings {
             language_model: folder.join("en-us.lm.bin"),
             voice_engine: "auto".to_owned(),
             voice: "slt".to_owned(),
+            piper_voice: PathBuf::from("models/weights/en_US-joe-medium.onnx"),
             recognizers: 4,
             synthesizers: 2,
         }

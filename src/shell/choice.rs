@@ -3,6 +3,7 @@
 //! The choice is logged once, with its reason. Absent: opening it, which is `engines`'.
 
 use cordboard_models::ears::ggml;
+use cordboard_models::voice::Piper;
 
 use crate::settings::ModelSettings;
 
@@ -90,16 +91,38 @@ fn best(settings: &ModelSettings) -> (RecognizerChoice, String) {
     }
 }
 
-/// Chooses the synthesizer, of which there is one.
-pub(crate) fn voice(settings: &ModelSettings) -> Result<(), ChoiceFault> {
-    match settings.voice_engine.as_str() {
-        "auto" | "flite" => Ok(()),
-        name => Err(ChoiceFault::Unknown {
-            setting: "models.voice_engine",
-            name: name.to_owned(),
-            allowed: "\"auto\", \"flite\"",
-        }),
-    }
+/// A synthesizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum VoiceChoice {
+    /// Debian's flite.
+    Flite,
+    /// A Piper voice.
+    Piper,
+}
+
+/// Chooses the synthesizer.
+pub(crate) fn voice(settings: &ModelSettings) -> Result<VoiceChoice, ChoiceFault> {
+    let named = || "models.voice_engine names it".to_owned();
+    let (choice, why) = match settings.voice_engine.as_str() {
+        "auto" => match Piper::look(&settings.piper_voice) {
+            Ok(()) => {
+                let path = settings.piper_voice.display();
+                (VoiceChoice::Piper, format!("its voice {path} is there, and espeak-ng"))
+            }
+            Err(fault) => (VoiceChoice::Flite, fault.to_string()),
+        },
+        "flite" => (VoiceChoice::Flite, named()),
+        "piper" => (VoiceChoice::Piper, named()),
+        name => {
+            return Err(ChoiceFault::Unknown {
+                setting: "models.voice_engine",
+                name: name.to_owned(),
+                allowed: "\"auto\", \"flite\", \"piper\"",
+            });
+        }
+    };
+    tracing::info!(voice = ?choice, %why, "voice chosen");
+    Ok(choice)
 }
 
 #[cfg(test)]
@@ -137,6 +160,30 @@ mod tests {
     fn a_stub_listens_where_it_is_named_and_nowhere_else() {
         assert_eq!(recognizer(&named("stub", "")).expect("built in"), RecognizerChoice::Stub);
         assert_ne!(best(&named("auto", "")).0, RecognizerChoice::Stub);
+    }
+
+    #[test]
+    fn the_voice_is_piper_where_its_files_are_and_flite_elsewhere() {
+        let chosen = |voice_engine: &str, piper_voice: &str| {
+            voice(&ModelSettings {
+                voice_engine: voice_engine.to_owned(),
+                piper_voice: piper_voice.into(),
+                ..ModelSettings::default()
+            })
+        };
+        assert_eq!(chosen("auto", "/nowhere/x.onnx").expect("known"), VoiceChoice::Flite);
+        assert_eq!(chosen("auto", "Cargo.toml").expect("known"), VoiceChoice::Flite);
+        assert_eq!(chosen("piper", "/nowhere/x.onnx").expect("known"), VoiceChoice::Piper);
+        let default = ModelSettings::default().piper_voice;
+        let is_there = Piper::look(&default).is_ok();
+        let expected = if is_there { VoiceChoice::Piper } else { VoiceChoice::Flite };
+        let choice = voice(&ModelSettings::default()).expect("auto is known");
+        assert_eq!(choice, expected, "{}", default.display());
+        assert_eq!(
+            voice(&ModelSettings { voice_engine: "flite".into(), ..ModelSettings::default() })
+                .expect("known"),
+            VoiceChoice::Flite
+        );
     }
 
     #[cfg(not(feature = "whisper"))]

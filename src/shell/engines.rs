@@ -11,10 +11,10 @@ use cordboard_models::language::Phrasebook;
 use cordboard_models::manifest::{self, Manifest};
 use cordboard_models::scripted::{Line, ScriptedRecognizer};
 use cordboard_models::speech::{LanguageModel, Recognizer, SpeechRequest, Synthesizer};
-use cordboard_models::voice::Flite;
+use cordboard_models::voice::{Flite, Piper};
 
 use super::ServeError;
-use super::choice::{self, RecognizerChoice};
+use super::choice::{self, RecognizerChoice, VoiceChoice};
 use super::inference::{Answers, Ears, VoiceLineup, Voices};
 use super::remote::Remote;
 use super::services::PromptCache;
@@ -44,13 +44,10 @@ impl Engines {
         check_answers(remote, flows.clone())?;
         let remote = Remote::start(remote)?;
         let ears = open_ears(settings, settings.recognizers, flows.clone())?;
-        let voices = (0..settings.synthesizers)
-            .map(|_| {
-                let language = Phrasebook::default();
-                let language = Box::new(language) as Box<dyn LanguageModel>;
-                Ok((open_voice(settings)?, language))
-            })
-            .collect::<Result<Vec<_>, ServeError>>()?;
+        let voices = open_voices(settings, settings.synthesizers)?
+            .into_iter()
+            .map(|voice| (voice, Box::new(Phrasebook::default()) as Box<dyn LanguageModel>))
+            .collect();
         let mut voices = remote.voices(voices)?;
         let prompts = prompts(&mut voices[0], flows, own_lines)?;
         Ok(Self {
@@ -124,8 +121,27 @@ pub(crate) fn open_ears<'a>(
 
 /// Opens the synthesizer that is configured.
 pub(crate) fn open_voice(settings: &ModelSettings) -> Result<Box<dyn Synthesizer>, ServeError> {
-    choice::voice(settings)?;
-    Ok(Box::new(Flite::open(&settings.voice)?))
+    Ok(match choice::voice(settings)? {
+        VoiceChoice::Flite => Box::new(Flite::open(&settings.voice)?),
+        VoiceChoice::Piper => Box::new(Piper::open(&settings.piper_voice)?),
+    })
+}
+
+/// The same so many times; weights are shared.
+fn open_voices(
+    settings: &ModelSettings,
+    count: usize,
+) -> Result<Vec<Box<dyn Synthesizer>>, ServeError> {
+    Ok(match choice::voice(settings)? {
+        VoiceChoice::Flite => {
+            let voice = Flite::open(&settings.voice)?;
+            (0..count).map(|_| Box::new(voice.clone()) as Box<dyn Synthesizer>).collect()
+        }
+        VoiceChoice::Piper => {
+            let voice = Piper::open(&settings.piper_voice)?;
+            (0..count).map(|_| Box::new(voice.another()) as Box<dyn Synthesizer>).collect()
+        }
+    })
 }
 
 /// Hears a word every 300 ms, from the first 20 ms of an utterance on.

@@ -151,6 +151,9 @@ pub enum ServeError {
     /// The voice does not open.
     #[error(transparent)]
     Voice(#[from] cordboard_models::voice::OpenError),
+    /// The Piper voice does not open.
+    #[error(transparent)]
+    Piper(#[from] cordboard_models::voice::PiperError),
     /// A prompt that is known beforehand cannot be spoken.
     #[error("a prompt cannot be spoken: {0}")]
     Prompt(#[from] cordboard_models::speech::EngineFault),

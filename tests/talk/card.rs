@@ -131,7 +131,7 @@ impl Talk {
              [api]\nlisten = \"127.0.0.1:0\"\n\
              [store]\nfolder = {:?}\n[log]\nfilter = \"warn\"\n\
              [models]\nvad = \"earshot\"\nrecognizer = \"pocketsphinx\"\nrecognizers = 1\n\
-             synthesizers = 1\n",
+             voice_engine = \"flite\"\nsynthesizers = 1\n",
             folder.join("data").display().to_string(),
         );
         std::fs::write(&config, text).unwrap();

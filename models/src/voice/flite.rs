@@ -6,15 +6,16 @@
 //! absent: flite's own reading of text, files and sound output; any pool or cache.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cordboard_audio::SampleRate;
 
 use super::decimator::Decimator;
-use super::level;
 use super::sentences::sentences;
+use super::sound::{self, BETWEEN_MS, Sound};
 use super::words::{Token, Written, written_words};
-use crate::speech::{EngineFault, Speech, SpeechRequest, SpokenWord, Synthesizer};
+use crate::speech::{EngineFault, Speech, SpeechRequest, Synthesizer};
+
+pub use super::sound::{STRETCH_RANGE, TEXT_MAX_CHARS};
 
 mod ffi;
 
@@ -23,25 +24,11 @@ use ffi::{Voice, VoiceName};
 /// Name in errors.
 const ENGINE: &str = "flite";
 
-/// The most characters of one text; at 15 a second that is over two minutes of talk, more than any
-/// caller listens to.
-pub const TEXT_MAX_CHARS: usize = 2_000;
-
-/// The slowest and the fastest that can be asked for, as `SpeechRequest::stretch`.
-pub const STRETCH_RANGE: std::ops::RangeInclusive<f32> = 0.4..=3.0;
-
 /// The voice that is used where none is named.
 pub const DEFAULT_VOICE: &str = "slt";
 
 /// Every voice by name, the default first.
 pub const VOICES: [&str; 4] = [DEFAULT_VOICE, "rms", "awb", "kal16"];
-
-/// Silence before the first word, ms.
-const LEAD_MS: u32 = 8;
-/// Silence after the last word, ms.
-const TAIL_MS: u32 = 45;
-/// Silence between two sentences at stretch 1, ms, on top of the sentences' own edges.
-const BETWEEN_MS: u32 = 220;
 
 /// Why a voice could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -159,98 +146,19 @@ impl Synthesizer for Flite {
     /// `Unsupported` for a text of over `TEXT_MAX_CHARS`, a stretch outside `STRETCH_RANGE`, or
     /// one whose words all have letters that the voice does not know.
     fn speak(&mut self, request: &SpeechRequest) -> Result<Speech, EngineFault> {
-        check(request)?;
+        sound::check(ENGINE, request)?;
         let mut whole = Sound::silent(request.rate, 0);
         let mut written: Vec<&str> = Vec::new();
         for sentence in sentences(&request.text) {
             let words = written_words(sentence);
             written.extend(words.iter().map(|word| word.text));
-            whole.append(self.sentence(&words, request.rate, request.stretch)?, request.stretch);
+            let sentence = self.sentence(&words, request.rate, request.stretch)?;
+            whole.append(sentence, BETWEEN_MS, request.stretch);
         }
         if whole.samples.is_empty() && !written.is_empty() {
             let what = "a text of letters that are not Latin".to_owned();
             return Err(EngineFault::Unsupported { engine: ENGINE, what });
         }
-        level::normalise(&mut whole.samples, whole.rate_hz);
-        let mut speech = Speech {
-            text: Arc::clone(&request.text),
-            rate: request.rate,
-            samples: whole.samples.into(),
-            words: Arc::new([]),
-        };
-        speech.words = timed(&written, &whole.times, speech.duration());
-        Ok(speech)
-    }
-}
-
-fn check(request: &SpeechRequest) -> Result<(), EngineFault> {
-    let unsupported = |what| Err(EngineFault::Unsupported { engine: ENGINE, what });
-    let chars = request.text.chars().count();
-    if chars > TEXT_MAX_CHARS {
-        return unsupported(format!("a text of {chars} characters, at most {TEXT_MAX_CHARS}"));
-    }
-    if !STRETCH_RANGE.contains(&request.stretch) {
-        let (least, most) = (STRETCH_RANGE.start(), STRETCH_RANGE.end());
-        return unsupported(format!("a stretch of {}, {least} to {most}", request.stretch));
-    }
-    Ok(())
-}
-
-/// Words with their times, none before the end of the one before it nor after the sound's end.
-fn timed(written: &[&str], times: &[Option<(f32, f32)>], length: Duration) -> Arc<[SpokenWord]> {
-    let mut so_far = Duration::ZERO;
-    let at = |seconds: f32| Duration::from_secs_f32(seconds.max(0.0)).min(length);
-    let word = |(text, time): (&&str, &Option<(f32, f32)>)| {
-        let (begin, end) = time.map_or((so_far, so_far), |(begin, end)| (at(begin), at(end)));
-        let begin = begin.max(so_far);
-        let end = end.max(begin);
-        so_far = end;
-        SpokenWord { text: Arc::from(*text), begin, end }
-    };
-    written.iter().zip(times).map(word).collect()
-}
-
-/// Sound with the time of each written word in it, in seconds.
-#[derive(Debug)]
-struct Sound {
-    rate_hz: u32,
-    samples: Vec<f32>,
-    times: Vec<Option<(f32, f32)>>,
-}
-
-impl Sound {
-    fn silent(rate: SampleRate, words: usize) -> Self {
-        Self { rate_hz: rate.hz(), samples: Vec::new(), times: vec![None; words] }
-    }
-
-    /// Cuts the silence at the edges.
-    fn trimmed(mut self) -> Self {
-        let (lead, tail) = (self.samples_of(LEAD_MS), self.samples_of(TAIL_MS));
-        let range = level::audible(&self.samples, self.rate_hz, lead, tail);
-        let before_s = range.start as f32 / self.rate_hz as f32;
-        let length_s = range.len() as f32 / self.rate_hz as f32;
-        self.samples.truncate(range.end);
-        self.samples.drain(..range.start);
-        let within = |seconds: f32| (seconds - before_s).clamp(0.0, length_s);
-        for (begin, end) in self.times.iter_mut().flatten() {
-            (*begin, *end) = (within(*begin), within(*end));
-        }
-        self
-    }
-
-    /// Lays another sentence after this one, with a pause between where both sound.
-    fn append(&mut self, next: Self, stretch: f32) {
-        if !next.samples.is_empty() && !self.samples.is_empty() {
-            let pause = (self.samples_of(BETWEEN_MS) as f32 * stretch) as usize;
-            self.samples.resize(self.samples.len() + pause, 0.0);
-        }
-        let offset_s = self.samples.len() as f32 / self.rate_hz as f32;
-        let later = |time: Option<(f32, f32)>| time.map(|(b, e)| (b + offset_s, e + offset_s));
-        self.times.extend(next.times.into_iter().map(later));
-        self.samples.extend(next.samples);
-    }
-
-    const fn samples_of(&self, ms: u32) -> usize {
-        (self.rate_hz / 1_000 * ms) as usize
+        Ok(whole.speech(Arc::clone(&request.text), request.rate, &written))
     }
 }

@@ -98,6 +98,8 @@ pub(crate) fn settings(folder: &Path, changes: &str) -> PathBuf {
         silero_weights = "{ROOT}/models/weights/silero_vad.onnx"
         recognizer = "pocketsphinx"
         recognizers = 1
+        # The voice whose prompts are made in a moment; a Piper voice may be here.
+        voice_engine = "flite"
         synthesizers = 1
         [store]
         folder = "{}"
