@@ -4,15 +4,15 @@
 //! spaces do not tell. The clause's phonemes are laid along those of its words each spoken alone,
 //! with as few changes as can be (edit distance).
 
-/// Marks of stress, which belong to the letter after them.
-const STRESS: [char; 2] = ['ˈ', 'ˌ'];
+/// What belongs to the letter after it: marks of stress, and a space, in whose time the network
+/// already begins the next word, by what was looked at of its sound.
+const BEFORE: [char; 3] = ['ˈ', 'ˌ', ' '];
 
 /// What changing a letter costs, and what leaving one out or putting one in does.
 const CHANGE: u32 = 3;
 const GAP: u32 = 2;
 
-/// The word of each character of the clause's phonemes, given those of its words alone; none for a
-/// space.
+/// The word of each character of the clause's phonemes, given those of its words alone.
 pub(super) fn words_of(clause: &str, alone: &[String]) -> Vec<Option<usize>> {
     let said: Vec<char> = clause.chars().collect();
     let known: Vec<(char, usize)> = alone
@@ -29,7 +29,7 @@ pub(super) fn words_of(clause: &str, alone: &[String]) -> Vec<Option<usize>> {
         owners[at] = Some(word);
     }
     for at in (0..said.len()).rev() {
-        if STRESS.contains(&said[at]) {
+        if BEFORE.contains(&said[at]) {
             owners[at] = owners.get(at + 1).copied().flatten();
         }
     }
@@ -70,7 +70,7 @@ fn aligned(said: &[char], letters: &[usize], known: &[(char, usize)]) -> Vec<Opt
 }
 
 fn is_letter(c: char) -> bool {
-    c != ' ' && !STRESS.contains(&c)
+    !BEFORE.contains(&c)
 }
 
 #[cfg(test)]
@@ -94,15 +94,15 @@ mod tests {
     fn joined_words_and_figures_of_several_words_are_told_apart() {
         let words =
             shown("ɪnðə bˈɑːks ʌv twˈɛnti θɹˈiː", &["ɪn", "ðə", "bˈɑːks", "ˈʌv", "twˈɛnti θɹˈiː"]);
-        assert_eq!(words, ["ɪn", "ðə", "bˈɑːks", "ʌv", "twˈɛntiθɹˈiː"]);
+        assert_eq!(words, ["ɪn", "ðə", " bˈɑːks", " ʌv", " twˈɛnti θɹˈiː"]);
         let words = shown("aɪ hɐvbɪn", &["ˈaɪ", "hˈæv", "bˈɪn"]);
-        assert_eq!(words, ["aɪ", "hɐv", "bɪn"]);
+        assert_eq!(words, ["aɪ", " hɐv", "bɪn"]);
     }
 
     #[test]
     fn a_word_that_sounds_otherwise_in_its_clause_keeps_its_place() {
         let words = shown("tə bi ɔːɹ nˈɑːt", &["tˈuː", "bˈiː", "ˈɔːɹ", "nˈɑːt"]);
-        assert_eq!(words[1..], ["bi", "ɔːɹ", "nˈɑːt"]);
+        assert_eq!(words[1..], [" bi", " ɔːɹ", " nˈɑːt"]);
         assert_eq!(shown("", &["ɐ"]), [""]);
         assert_eq!(shown("xyz", &[""]), ["xyz"]);
     }
