@@ -319,6 +319,25 @@ mod tests {
     }
 
     #[test]
+    fn a_piper_voice_is_checked_and_one_that_is_not_there_fails_the_check() {
+        let mut settings = Settings::default();
+        settings.models.voice_engine = "piper".to_owned();
+        settings.models.recognizer = "pocketsphinx".to_owned();
+        match cordboard_models::voice::Piper::look(&settings.models.piper_voice) {
+            Ok(()) => {
+                let (speech, said) = speak(&settings.models).expect("the voice speaks");
+                assert!(said.contains("real-time factor"), "{said}");
+                assert_eq!(speech.words.len(), 6);
+            }
+            Err(why) => eprintln!("skipped: {why}"),
+        }
+        settings.models.piper_voice = "/nowhere/x.onnx".into();
+        let fault = speak(&settings.models).err().expect("no such voice").to_string();
+        assert!(fault.contains("/nowhere/x.onnx") && fault.contains("models pull"), "{fault}");
+        assert!(check(&settings, None).is_err());
+    }
+
+    #[test]
     fn a_voice_comes_with_the_description_that_lies_beside_it() {
         let name = "en_US-joe-medium.onnx".to_owned();
         let entries = named(std::slice::from_ref(&name), true).expect("known");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ScopedJoinHandle};
 
 use cordboard_audio::SampleRate;
 use cordboard_audio::vad::SileroWeights;
@@ -49,7 +49,7 @@ impl Engines {
             .map(|voice| (voice, Box::new(Phrasebook::default()) as Box<dyn LanguageModel>))
             .collect();
         let mut voices = remote.voices(voices)?;
-        let prompts = prompts(&mut voices[0], flows, own_lines)?;
+        let prompts = prompts(&mut voices, flows, own_lines)?;
         Ok(Self {
             ears: Ears::start(remote.ears(ears)?, threads),
             voices: Voices::start(voices, threads),
@@ -71,7 +71,7 @@ pub(super) fn prepare<'a>(
     open_ears(settings, 1, flows.clone())?;
     let language = Box::new(Phrasebook::default()) as Box<dyn LanguageModel>;
     let mut voices = Remote::start(remote)?.voices(vec![(open_voice(settings)?, language)])?;
-    prompts(&mut voices[0], flows, &[])
+    prompts(&mut voices, flows, &[])
 }
 
 /// Everything that would keep the engines from starting, or from hearing these flows.
@@ -222,8 +222,11 @@ pub(crate) fn silero(settings: &ModelSettings) -> Result<Option<Arc<SileroWeight
     Ok(Some(Arc::new(weights)))
 }
 
+/// Speaks what is known beforehand, by all places at once where there is one engine, as a voice that
+/// computes much takes a minute for it; by one place where its next engine may have to take all
+/// over, so that all are of one voice.
 fn prompts<'a>(
-    voices: &mut VoiceLineup,
+    places: &mut [VoiceLineup],
     flows: impl Iterator<Item = &'a Arc<Flow>>,
     own_lines: &[&str],
 ) -> Result<PromptCache, ServeError> {
@@ -237,8 +240,21 @@ fn prompts<'a>(
     }
     let request = |text| SpeechRequest { text, rate: SampleRate::NARROW, stretch: 1.0 };
     let requests: Vec<_> = texts.into_iter().map(request).collect();
-    for speech in voices.speak_all(&requests)? {
-        cache.keep(speech);
+    let is_one_engine = places.iter().all(|place| place.voices.len() == 1);
+    let places = if is_one_engine { places } else { &mut places[..1] };
+    let part = requests.len().div_ceil(places.len()).max(1);
+    let spoken: Vec<_> = std::thread::scope(|scope| {
+        let parts = places.iter_mut().zip(requests.chunks(part));
+        let speaking: Vec<_> =
+            parts.map(|(place, part)| scope.spawn(move || place.speak_all(part))).collect();
+        speaking.into_iter().map(ScopedJoinHandle::join).collect()
+    });
+    for speeches in spoken {
+        // A voice that panicked panics here, as it would have.
+        for speech in speeches.unwrap_or_else(|panic| std::panic::resume_unwind(panic))? {
+            cache.keep(speech);
+        }
     }
+    tracing::info!(prompts = requests.len(), "prompts spoken beforehand");
     Ok(cache)
 }

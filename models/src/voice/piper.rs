@@ -180,7 +180,7 @@ impl Piper {
                 sequence.phoneme(voice, phoneme, word);
             }
             let is_last = place + 1 == clauses.len();
-            if let Some(mark) = clause.mark.or(is_last.then_some('.')) {
+            if let Some(mark) = clause.mark.or(if is_last { Some('.') } else { None }) {
                 sequence.phoneme(voice, mark, None);
             }
             if !is_last {
