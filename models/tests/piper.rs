@@ -32,7 +32,7 @@ fn weights(name: &str) -> Option<PathBuf> {
 fn piper() -> Option<Piper> {
     static VOICE: Mutex<Option<Piper>> = Mutex::new(None);
     let path = weights(MODEL)?;
-    let mut voice = VOICE.lock().unwrap();
+    let mut voice = VOICE.lock().expect("no test panics within");
     let voice = voice.get_or_insert_with(|| Piper::open(&path).expect("it opens"));
     Some(voice.another())
 }
@@ -233,10 +233,10 @@ fn two_threads_speak_at_once_with_the_same_weights() {
 
 /// A folder with a model's path in it, whose description is the voice's own.
 fn folder_with(description: Option<&str>) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let model = folder.path().join("voice.onnx");
     if let Some(text) = description {
-        fs::write(folder.path().join("voice.onnx.json"), text).unwrap();
+        fs::write(folder.path().join("voice.onnx.json"), text).expect("it is written");
     }
     (folder, model)
 }
@@ -283,8 +283,8 @@ fn each_wrong_file_has_its_own_fault_that_says_what_to_do() {
 fn program(folder: &Path, name: &str, script: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let path = folder.join(name);
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("it is written");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("it is ours");
     path
 }
 

@@ -332,7 +332,7 @@ mod tests {
             Err(why) => eprintln!("skipped: {why}"),
         }
         settings.models.piper_voice = "/nowhere/x.onnx".into();
-        let fault = speak(&settings.models).err().expect("no such voice").to_string();
+        let fault = speak(&settings.models).expect_err("no such voice").to_string();
         assert!(fault.contains("/nowhere/x.onnx") && fault.contains("models pull"), "{fault}");
         assert!(check(&settings, None).is_err());
     }
