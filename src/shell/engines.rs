@@ -222,9 +222,9 @@ pub(crate) fn silero(settings: &ModelSettings) -> Result<Option<Arc<SileroWeight
     Ok(Some(Arc::new(weights)))
 }
 
-/// Speaks what is known beforehand, by all places at once where there is one engine, as a voice that
-/// computes much takes a minute for it; by one place where its next engine may have to take all
-/// over, so that all are of one voice.
+/// Speaks what is known beforehand, by all places at once where there is one engine, as a voice
+/// that computes much takes a minute for it; by one place where its next engine may have to take
+/// all over, so that all are of one voice.
 fn prompts<'a>(
     places: &mut [VoiceLineup],
     flows: impl Iterator<Item = &'a Arc<Flow>>,

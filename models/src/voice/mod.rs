@@ -1,8 +1,8 @@
 //! Voice: engines that turn text into sound with a time for every word.
 //!
 //! `flite` is linked and always there; `piper` runs voices that are published as ONNX. `sentences`
-//! cuts a text so that its first sentence can be played while the next is made. Deliberately absent:
-//! a cache of prompts and a pool of workers, which are the shell's.
+//! cuts a text so that its first sentence can be played while the next is made. Deliberately
+//! absent: a cache of prompts and a pool of workers, which are the shell's.
 
 mod decimator;
 pub mod flite;

@@ -1,7 +1,7 @@
 //! What the model is fed: the ids of a run's phonemes, and which word each is of.
 //!
-//! Pure. The form is Piper's: a begin, each phoneme and a pad after it, an end; the mark of a clause
-//! is a phoneme too, and a space comes before the next clause.
+//! Pure. The form is Piper's: a begin, each phoneme and a pad after it, an end; the mark of a
+//! clause is a phoneme too, and a space comes before the next clause.
 
 use std::ops::Range;
 
