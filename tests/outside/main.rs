@@ -13,6 +13,7 @@ mod breakdowns;
 mod calls;
 mod codecs;
 mod corpora;
+mod demo;
 mod floods;
 mod garbage;
 mod impatience;

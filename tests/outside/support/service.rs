@@ -7,8 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use tempfile::TempDir;
 use toml::{Table, Value};
 
@@ -60,6 +61,22 @@ impl Companion {
                 return rest.trim().to_owned();
             }
         }
+    }
+
+    /// What it says until it has ended, and how it ends; killed where it says nothing for so long.
+    pub(crate) fn to_its_end(mut self, silence: Duration) -> (Vec<String>, ExitStatus) {
+        let mut said = Vec::new();
+        loop {
+            match self.lines.recv_timeout(silence) {
+                Ok(line) => said.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.kill();
+                    break;
+                }
+            }
+        }
+        (said, self.child.wait().unwrap())
     }
 
     /// How it has ended, if it has.
