@@ -3,7 +3,7 @@
 .PHONY: demo test check bench fuzz packages packages-test weights weights-test
 
 CARGO ?= cargo
-ALONE = floods:: corpora:: agent_phone:: hear_each_other
+ALONE = floods:: corpora:: agent_phone:: hear_each_other demo::
 
 demo: packages weights
 	$(CARGO) build --release --bin cordboard --example demo --example order_service
