@@ -64,7 +64,7 @@ impl Companion {
     }
 
     /// What it says until it has ended, and how it ends; killed where it says nothing for so long.
-    pub(crate) fn to_its_end(mut self, silence: Duration) -> (Vec<String>, ExitStatus) {
+    pub(crate) fn run_out(mut self, silence: Duration) -> (Vec<String>, ExitStatus) {
         let mut said = Vec::new();
         loop {
             match self.lines.recv_timeout(silence) {
