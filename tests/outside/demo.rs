@@ -10,7 +10,7 @@ use crate::support::Companion;
 const SILENCE_MAX: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_demonstration_plays_run_out() {
+async fn the_demonstration_plays_to_its_end() {
     let demo = Path::new(env!("CARGO_BIN_EXE_cordboard")).with_file_name("examples").join("demo");
     assert!(demo.exists(), "{} is missing: cargo build --examples", demo.display());
     let log = tempfile::NamedTempFile::new().unwrap();
