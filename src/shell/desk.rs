@@ -128,8 +128,11 @@ impl DeskTask {
         let Err(_) = stepped else { return stepped.unwrap_or_default() };
         self.figures.desk_panics.count();
         tracing::error!(calls = self.calls.len(), "the desk panicked; a new one takes its place");
-        // The call whose word it was would bring down the next one too.
-        let spoke = spoke.and_then(|call| self.calls.remove(&call));
+        // The call whose word it was would bring down the next one too; an agent who rings or talks
+        // stays with it.
+        let queued =
+            |call: &CallId| self.calls.get(call).is_some_and(|it| it.place == Place::Queued);
+        let spoke = spoke.filter(queued).and_then(|call| self.calls.remove(&call));
         spoke.iter().for_each(Waiting::nobody_comes);
         let renewed = catch_unwind(AssertUnwindSafe(|| self.renew()));
         renewed.unwrap_or_else(|_| {
@@ -279,8 +282,14 @@ impl DeskTask {
 /// Panics where the tests want it.
 #[cfg(test)]
 fn trip(input: &Input) {
-    let trips = |queue: &str| queue == tests::TRIPPING;
-    assert!(!matches!(input, Input::Enqueued { queue, .. } if trips(queue)), "a panic on trial");
+    let trips = match input {
+        Input::Enqueued { queue, .. } => queue == tests::TRIPPING,
+        Input::Reported { report: DeskReport::Accepted { agent }, .. } => {
+            &**agent == tests::TRIPPING
+        }
+        _ => false,
+    };
+    assert!(!trips, "a panic on trial");
 }
 
 #[cfg(not(test))]
@@ -326,7 +335,7 @@ mod tests {
     use crate::store::StoreOptions;
     use crate::timeline::{Links, PACKET_VERSION, Trigger};
 
-    /// The queue at which the desk panics.
+    /// The queue and the agent at which the desk panics.
     pub(super) const TRIPPING: &str = "tripping";
 
     struct Room {
@@ -427,6 +436,18 @@ mod tests {
         room.report(1, DeskReport::Declined { agent: declined, why });
         room.report(2, DeskReport::NoAnswer { agent, why });
         assert_eq!(room.told(), [(1, "offered")], "who was rung for is before who waits");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_talks_to_its_agent_is_left_to_it_where_its_word_makes_the_desk_panic() {
+        let mut room = room().await;
+        room.enqueue(1, "service");
+        room.enqueue(2, "service");
+        assert_eq!(room.told(), [(1, "offered")]);
+        room.report(1, DeskReport::Accepted { agent: TRIPPING.into() });
+        assert_eq!(room.told(), [(2, "offered")], "nobody tells who talks that nobody comes");
+        room.report(1, DeskReport::Released { agent: "ada".into() });
+        assert_eq!(room.told(), []);
     }
 
     #[tokio::test]
