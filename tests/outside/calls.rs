@@ -32,10 +32,9 @@ async fn a_hundred_calls_of_sipp_are_served_and_leave_nothing_behind() {
     service.api.until_live(0).await;
     until("all ports given back", async || (service.udp_ports() == before).then_some(())).await;
 
-    let page = service.api.get("/v1/calls?limit=200").await;
-    let calls = page["calls"].as_array().unwrap();
+    let calls = service.api.until_ended(100).await;
     assert_eq!(calls.len(), 100);
-    for call in calls {
+    for call in &calls {
         let names: BTreeSet<&str> = call.as_object().unwrap().keys().map(String::as_str).collect();
         assert!(names.is_superset(&["id", "from", "to", "leg", "started"].into()), "{call}");
         assert_eq!(call["outcome"], "abandoned", "{call}");
@@ -51,8 +50,7 @@ async fn a_call_over_tcp_is_served() {
     let calls = ["-t", "t1", "-m", "5", "-r", "5", "-d", "1000"];
     Sipp::caller(service.tcp, "parcel").with(&calls).run().await;
     service.api.until_live(0).await;
-    let page = service.api.get("/v1/calls").await;
-    assert_eq!(page["calls"].as_array().unwrap().len(), 5);
+    assert_eq!(service.api.until_ended(5).await.len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]

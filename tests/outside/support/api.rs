@@ -81,6 +81,18 @@ impl Api {
         .await
     }
 
+    /// All calls, once that many at least are in the store and all of them are over there. The
+    /// store follows the spool: a call that lives no more may be written a little later.
+    pub(crate) async fn until_ended(&self, calls: usize) -> Vec<Value> {
+        until(&format!("{calls} calls that ended in the store"), async || {
+            let page = self.try_get("/v1/calls?limit=200").await?;
+            let ended = page["calls"].as_array()?.clone();
+            let all = ended.len() >= calls && ended.iter().all(|call| !call["ended"].is_null());
+            all.then_some(ended)
+        })
+        .await
+    }
+
     /// All entries of a call so far.
     pub(crate) async fn timeline(&self, call: &str) -> Vec<Value> {
         let page = self.get(&format!("/v1/calls/{call}/timeline")).await;
