@@ -32,4 +32,4 @@ pub use playout::{Clip, PlayWord, Playout, PlayoutError, PlayoutEvent, Stopped};
 pub use receive::{Pulled, Receiver};
 pub use resample::{Resampler, resample};
 pub use time::MediaTime;
-pub use wav::{StereoWriter, WavError, read_mono};
+pub use wav::{StereoWriter, WavError, read_mono, read_stereo};

@@ -151,6 +151,35 @@ pub fn read_mono(reader: impl Read) -> Result<(Vec<f32>, SampleRate), WavError> 
     })
 }
 
+/// Reads a recording of two sides, as [`StereoWriter`] writes it: left, right and their rate.
+///
+/// # Examples
+/// ```
+/// use cordboard_audio::{WavError, read_stereo};
+///
+/// assert!(matches!(read_stereo(&b"no sound"[..]), Err(WavError::ReadFailed(_))));
+/// ```
+///
+/// # Errors
+/// Where it cannot be read, and where it is not of two channels at 8 or 16 kHz.
+pub fn read_stereo(reader: impl Read) -> Result<([Vec<f32>; 2], SampleRate), WavError> {
+    let reader = WavReader::new(reader).map_err(WavError::ReadFailed)?;
+    let WavSpec { channels, sample_rate: rate_hz, bits_per_sample, sample_format } = reader.spec();
+    let rate = SampleRate::from_hz(rate_hz).filter(|_| channels == 2);
+    let rate = rate.ok_or(WavError::Unsupported { rate_hz, channels })?;
+    let both = match sample_format {
+        SampleFormat::Float => mean(reader.into_samples::<f32>(), 1, 1.0),
+        SampleFormat::Int => {
+            let full = (1_i64 << (bits_per_sample - 1)) as f32;
+            let samples = reader.into_samples::<i32>().map(|it| it.map(|it| it as f32));
+            mean(samples, 1, full)
+        }
+    }
+    .map_err(WavError::ReadFailed)?;
+    let side = |from: usize| both.iter().skip(from).step_by(2).copied().collect();
+    Ok(([side(0), side(1)], rate))
+}
+
 fn mean(
     samples: impl Iterator<Item = hound::Result<f32>>,
     channels: u16,

@@ -87,3 +87,18 @@ fn human_recordings_are_read_where_they_are() {
         assert!(crate::level::level_dbov(&samples) > -60.0, "{} is silent", path.display());
     }
 }
+
+#[test]
+fn both_sides_of_a_recording_come_back_each_by_itself() {
+    let mut file = Cursor::new(Vec::new());
+    let mut writer = StereoWriter::new(&mut file, SampleRate::NARROW).expect("a header");
+    let mut left = Frame::silence(MediaTime::ZERO, SampleRate::NARROW);
+    let mut right = left;
+    left.samples_mut().fill(0.25);
+    right.samples_mut().fill(-0.5);
+    writer.write(&left, &right).expect("written");
+    writer.finish().expect("finished");
+    let (sides, rate) = read_stereo(file.get_ref().as_slice()).expect("read");
+    assert_eq!(rate, SampleRate::NARROW);
+    assert_eq!(sides, [vec![0.25; 160], vec![-0.5; 160]]);
+}

@@ -4,6 +4,7 @@ mod check;
 mod flow;
 mod models;
 mod pull;
+mod replay;
 mod serve;
 mod talk;
 
@@ -68,6 +69,8 @@ enum Command {
         #[command(subcommand)]
         command: models::ModelsCommand,
     },
+    /// Tune turn-taking: make labelled recordings, and score the floor by them.
+    Replay(Box<replay::ReplayArguments>),
     /// Look after flows.
     Flow {
         #[command(subcommand)]
@@ -103,6 +106,7 @@ pub fn run() -> ExitCode {
             Ok(())
         }
         Command::Models { command } => models::run(command),
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::Flow { command: FlowCommand::Check { file } } => flow::check(&file),
         Command::Flow { command: FlowCommand::Schema } => flow::schema(),
     };

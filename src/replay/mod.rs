@@ -1,11 +1,13 @@
 //! Phones that follow a script: callers that ring an agent, and humans that are rung.
 //!
 //! The seed of call replay: a script says what is said or keyed and when, measured by what the far
-//! end does, and the phone keeps both sides' sound. Deliberately absent yet: scoring, load.
+//! end does, and the phone keeps both sides' sound. `turns` scores the floor by labelled recordings.
+//! Deliberately absent yet: load.
 
 mod phone;
 pub mod record;
 mod script;
+pub mod turns;
 
 pub use phone::{Phone, PhoneError, Played};
 pub use script::{Act, Script, Step, When};

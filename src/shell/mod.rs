@@ -677,7 +677,7 @@ fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn call_settings(settings: &Settings) -> CallSettings {
+pub(crate) fn call_settings(settings: &Settings) -> CallSettings {
     let turn = &settings.turn;
     let ms = Duration::from_millis;
     let queues = settings.queues.iter().map(|queue| {

@@ -1,0 +1,189 @@
+//! The bench's one border to the turn room: what the room hears, what it is fed with, and what it
+//! says, in the bench's words. Where the room changes, this file follows.
+//!
+//! Today's floor has no ducking, so that every decision against the assistant is a stop, and what
+//! is swept is one factor on all of its pauses.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cordboard_audio::MediaTime;
+use cordboard_audio::vad::SpeechMeter;
+use cordboard_models::speech::{
+    EndOfTurn, Expectation, Hypothesis, HypothesisKind, SlotKind, TurnSoFar, Word,
+};
+use cordboard_models::turn_end::TextJudge;
+use serde_json::{Value, json};
+
+use super::label::TurnLabel;
+use super::score::{FRAME, FRAME_MS, Recording};
+use crate::turn::{Floor, FloorEvent, Pauses, TurnSettings};
+
+/// What the sweep sets the room's one threshold to: here a factor on its pauses.
+pub(super) const THRESHOLDS: [f32; 16] =
+    [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0];
+/// The threshold of the settings as they are.
+pub(super) const AS_SET: f32 = 1.0;
+/// How late the stand-in recognizer is after a word's end.
+const RECOGNIZER_MS: u32 = 300;
+
+/// What the room knows of 20 ms of a recording before it decides; the same at every threshold.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    /// Probability of speech on the caller's side.
+    pub(super) probability: f32,
+}
+
+/// What the room says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    /// The caller's turn is over.
+    Yielded,
+    /// The assistant is made quieter, until it is known what this is.
+    #[allow(dead_code, reason = "a floor that ducks says so")]
+    Ducked,
+    /// The assistant stops.
+    Stopped,
+    /// A stop was taken back: the assistant goes on.
+    #[allow(dead_code, reason = "a floor that resumes says so")]
+    Resumed,
+}
+
+/// Listens to a recording as a call does, frame by frame.
+pub(super) fn listen(recording: &Recording, mut meter: SpeechMeter) -> Vec<Heard> {
+    let frames = recording.uplink.chunks_exact(FRAME);
+    frames.map(|frame| Heard { probability: meter.hear(frame).unwrap_or(0.0) }).collect()
+}
+
+/// The room at work on one recording.
+pub(super) struct Room<'a> {
+    floor: Floor,
+    expectation: Arc<Expectation>,
+    turn: Option<&'a TurnLabel>,
+    began_ms: u32,
+}
+
+impl<'a> Room<'a> {
+    pub(super) fn new(settings: TurnSettings, threshold: f32, turn: Option<&'a TurnLabel>) -> Self {
+        let pause = scaled(settings.pause, threshold);
+        let mut floor = Floor::new(TurnSettings { pause, ..settings });
+        let expectation = Arc::new(expectation(turn));
+        floor.expect(Arc::clone(&expectation));
+        Self { floor, expectation, turn, began_ms: 0 }
+    }
+
+    /// Takes the 20 ms that end at `now_ms`; `speaks` is whether the assistant does.
+    pub(super) fn frame(
+        &mut self,
+        now_ms: u32,
+        heard: Heard,
+        speaks: bool,
+        mut say: impl FnMut(Said),
+    ) {
+        let now = MediaTime::from_millis(u64::from(now_ms));
+        for event in self.floor.voice(now, heard.probability, speaks).into_iter().flatten() {
+            match event {
+                FloorEvent::Onset => self.began_ms = now_ms.saturating_sub(FRAME_MS),
+                FloorEvent::Pausing { silence } => self.judge(now_ms, silence),
+                FloorEvent::Interrupting => say(Said::Stopped),
+                FloorEvent::Yielded { .. } => say(Said::Yielded),
+                FloorEvent::Began { .. } | FloorEvent::Dropped => {}
+            }
+        }
+    }
+
+    fn judge(&mut self, now_ms: u32, silence: Duration) {
+        let hypothesis = self.turn.and_then(|turn| partial(turn, self.began_ms, now_ms));
+        let so_far = TurnSoFar {
+            hypothesis: hypothesis.as_ref(),
+            expectation: &self.expectation,
+            silence,
+            samples: &[],
+        };
+        self.floor.judged(TextJudge.judge(&so_far));
+    }
+}
+
+/// What the room measures of a recording's silences, a row for each 100 ms of each silence within
+/// and after its turns, with whether the turn was over: for fitting a judge.
+pub(super) fn features(recording: &Recording, heard: &[Heard]) -> Vec<Value> {
+    let mut rows = Vec::new();
+    for turn in &recording.label.turns {
+        let inside = turn.pauses.iter().map(|pause| (pause.begin_ms, pause.end_ms, false));
+        for (begin_ms, end_ms, over) in inside.chain([(turn.end_ms, turn.end_ms + 3_000, true)]) {
+            for at_ms in (begin_ms + 100..=end_ms).step_by(100) {
+                let frame = (at_ms / FRAME_MS) as usize;
+                let Some(heard) = heard.get(frame.saturating_sub(1)) else { break };
+                let hypothesis = partial(turn, turn.begin_ms, at_ms);
+                let silence = Duration::from_millis(u64::from(at_ms - begin_ms));
+                let so_far = TurnSoFar {
+                    hypothesis: hypothesis.as_ref(),
+                    expectation: &expectation(Some(turn)),
+                    silence,
+                    samples: &[],
+                };
+                rows.push(json!({
+                    "file": recording.label.file,
+                    "half": recording.label.half.to_string(),
+                    "kind": recording.label.kind.name(),
+                    "at_ms": at_ms,
+                    "silence_ms": at_ms - begin_ms,
+                    "over": over,
+                    "voice": heard.probability,
+                    "text": TextJudge.judge(&so_far),
+                }));
+            }
+        }
+    }
+    rows
+}
+
+fn scaled(pause: Pauses, factor: f32) -> Pauses {
+    Pauses {
+        sure: pause.sure.mul_f32(factor),
+        yes_no: pause.yes_no.mul_f32(factor),
+        phrase: pause.phrase.mul_f32(factor),
+        digits: pause.digits.mul_f32(factor),
+        open: pause.open.mul_f32(factor),
+    }
+}
+
+/// What a label expects; open talk where it says nothing that is known.
+fn expectation(turn: Option<&TurnLabel>) -> Expectation {
+    let expects = turn.and_then(|turn| turn.expects.as_deref()).unwrap_or_default();
+    let digits = expects.strip_prefix("digits:").and_then(|count| count.parse::<u8>().ok());
+    let kinds = match (expects, digits) {
+        (_, Some(count)) => vec![SlotKind::Digits { min: count, max: count }],
+        ("yes_no", None) => vec![SlotKind::YesNo],
+        _ => Vec::new(),
+    };
+    let open = kinds.is_empty();
+    Expectation { kinds, phrases: Vec::new(), open }
+}
+
+/// What a recognizer would have of a turn by now: the words that ended a while ago.
+fn partial(turn: &TurnLabel, began_ms: u32, now_ms: u32) -> Option<Hypothesis> {
+    let said = |word: &&super::label::WordLabel| {
+        word.end_ms > began_ms && word.end_ms + RECOGNIZER_MS <= now_ms
+    };
+    let words: Vec<Word> = turn
+        .words
+        .iter()
+        .filter(said)
+        .map(|word| {
+            let end = Duration::from_millis(u64::from(word.end_ms - began_ms));
+            Word { text: word.text.clone(), begin: end, end, confidence: 0.9 }
+        })
+        .collect();
+    if words.is_empty() {
+        return None;
+    }
+    let text: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+    Some(Hypothesis {
+        text: text.join(" "),
+        stable_words: words.len(),
+        words,
+        confidence: 0.9,
+        kind: HypothesisKind::Partial,
+    })
+}
