@@ -194,7 +194,8 @@ fn one(
                 pool.lock().unwrap_or_else(PoisonError::into_inner).push(model);
             }
         } else if *engine != Engine::Smart {
-            outcome.overs.push(over(bench, *engine, recording, &heard));
+            let said = over_said(bench, *engine, &heard);
+            outcome.overs.push(OverScore::new(*engine, &recording.label, &said));
         }
     }
     Ok(outcome)
@@ -207,7 +208,7 @@ fn borrow(bench: &Bench, pool: &Mutex<Vec<SmartTurn>>) -> Result<SmartTurn, Scor
 }
 
 /// When the turn was taken from the caller, ms.
-fn yields(
+pub(super) fn yields(
     bench: &Bench,
     (engine, threshold): (Engine, f32),
     (heard, turn): (&[Heard], &TurnLabel),
@@ -279,7 +280,7 @@ pub(super) fn count(turn: &TurnLabel, yields: &[u32], length_ms: u32) -> Counted
 }
 
 /// What an engine does while the assistant speaks.
-fn over(bench: &Bench, engine: Engine, recording: &Recording, heard: &[Heard]) -> OverScore {
+pub(super) fn over_said(bench: &Bench, engine: Engine, heard: &[Heard]) -> Vec<(u32, Said)> {
     let mut said = Vec::new();
     let mut speaks = true;
     let mut room = Room::new(bench.settings, room::AS_SET, None);
@@ -299,5 +300,5 @@ fn over(bench: &Bench, engine: Engine, recording: &Recording, heard: &[Heard]) -
             }
         }
     }
-    OverScore::new(engine, &recording.label, &said)
+    said
 }
