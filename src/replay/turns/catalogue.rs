@@ -83,6 +83,8 @@ impl Catalogue {
 }
 
 const CHROMECAST: &str = "calls/commercial_mono.wav";
+const JFK: &str = "and so my fellow americans ask not what your country can do for you ask what \
+                   you can do for your country";
 const SAMPLE: &str = "conversation/pyannote_sample.wav";
 const KATIE: &str = "calls/az_katiesteve.wav";
 const HARVARD: &str = "asr8k/OSR_us_000_0034_8k.wav";
@@ -111,7 +113,7 @@ fn settings() -> Vec<Row> {
         p(Turn, SAMPLE, 14_800, 18_020),
         p(Turn, SAMPLE, 18_620, 21_700),
         p(Over, SAMPLE, 21_700, 27_800),
-        s(Turn, "asr16k/jfk.wav"),
+        p(Turn, "asr16k/jfk.wav", 0, 10_500).says(JFK),
         s(Over, "asr16k/numbers.raw"),
         s(Turn, "asr16k/something.raw").says("go somewhere and do something"),
         s(YesNo, "turns/tau2_ulaw/yes.ulaw"),
@@ -190,7 +192,7 @@ fn report() -> Vec<Row> {
         p(Turn, KATIE, 26_200, 28_900),
         p(Turn, "turns/vad.wav", 2_300, 12_400)
             .says("this is something that i am testing to make sure that that is working properly"),
-        p(Turn, "turns/billing_department.wav", 300, 3_000).says("billing department"),
+        p(Turn, "turns/billing_department.wav", 300, 2_300).says("billing department"),
         p(Turn, "turns/not_so_sure.wav", 550, 2_700).says("i don't know i'm not so sure"),
         p(YesNo, "turns/yes.wav", 400, 2_000).says("yes"),
         p(YesNo, "turns/nope.wav", 600, 2_200).says("nope"),

@@ -1,6 +1,7 @@
 //! The source recordings, read once, as 8 kHz sound; and their words.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io::BufReader;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,9 +48,9 @@ impl Library {
         }
         let mut clips = HashMap::new();
         for path in catalogue.rows.iter().flat_map(paths) {
-            if !clips.contains_key(&path) {
-                let clip = read(&folder.join(&path))?;
-                clips.insert(path, clip.into());
+            let from = folder.join(&path);
+            if let Entry::Vacant(place) = clips.entry(path) {
+                place.insert(read(&from)?.into());
             }
         }
         let references = std::fs::read_to_string(folder.join("REFS.tsv")).unwrap_or_default();

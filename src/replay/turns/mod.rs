@@ -13,11 +13,14 @@ mod judges;
 mod label;
 mod library;
 mod make;
+#[cfg(test)]
+mod make_tests;
 mod over;
 mod report;
 mod room;
 mod score;
 mod sound;
+mod stops;
 #[cfg(test)]
 mod tests;
 

@@ -106,14 +106,22 @@ impl<'a> Room<'a> {
 
 /// What the room measures of a recording's silences, a row for each 100 ms of each silence within
 /// and after its turns, with whether the turn was over: for fitting a judge.
-pub(super) fn features(recording: &Recording, heard: &[Heard]) -> Vec<Value> {
+pub(super) fn features(
+    recording: &Recording,
+    heard: &[Heard],
+    settings: &TurnSettings,
+) -> Vec<Value> {
     let mut rows = Vec::new();
+    let quiet_ms = quiet_ms(heard, settings.voice_off);
     for turn in &recording.label.turns {
         let inside = turn.pauses.iter().map(|pause| (pause.begin_ms, pause.end_ms, false));
         for (begin_ms, end_ms, over) in inside.chain([(turn.end_ms, turn.end_ms + 3_000, true)]) {
             for at_ms in (begin_ms + 100..=end_ms).step_by(100) {
                 let frame = (at_ms / FRAME_MS) as usize;
-                let Some(heard) = heard.get(frame.saturating_sub(1)) else { break };
+                let (Some(heard), Some(quiet_ms)) = (heard.get(frame - 1), quiet_ms.get(frame - 1))
+                else {
+                    break;
+                };
                 let hypothesis = partial(turn, turn.begin_ms, at_ms);
                 let silence = Duration::from_millis(u64::from(at_ms - begin_ms));
                 let so_far = TurnSoFar {
@@ -129,6 +137,7 @@ pub(super) fn features(recording: &Recording, heard: &[Heard]) -> Vec<Value> {
                     "at_ms": at_ms,
                     "silence_ms": at_ms - begin_ms,
                     "over": over,
+                    "quiet_ms": quiet_ms,
                     "voice": heard.probability,
                     "text": TextJudge.judge(&so_far),
                 }));
@@ -136,6 +145,15 @@ pub(super) fn features(recording: &Recording, heard: &[Heard]) -> Vec<Value> {
         }
     }
     rows
+}
+
+/// For how long the detector has heard no voice, at each frame: what the room takes for silence.
+fn quiet_ms(heard: &[Heard], voice_off: f32) -> Vec<u32> {
+    let quiet = heard.iter().scan(0, |quiet_ms, heard| {
+        *quiet_ms = if heard.probability < voice_off { *quiet_ms + FRAME_MS } else { 0 };
+        Some(*quiet_ms)
+    });
+    quiet.collect()
 }
 
 fn scaled(pause: Pauses, factor: f32) -> Pauses {

@@ -12,8 +12,9 @@ use cordboard_models::turn_end::SmartTurn;
 use super::judges::{Asking, HANGOVERS_MS, Hangover, Smart, THETAS};
 use super::label::{Half, Label, TurnLabel};
 use super::make::at_once;
-use super::report::{OverScore, Report, TurnScore};
+use super::report::{Report, TurnScore};
 use super::room::{self, Heard, Room, Said};
+use super::stops::OverScore;
 use super::{LABELS, ScoreError};
 use crate::turn::TurnSettings;
 
@@ -175,7 +176,7 @@ fn one(
     let heard = room::listen(recording, meter);
     let mut outcome = Outcome { turns: Vec::new(), overs: Vec::new(), features: Vec::new() };
     if bench.features.is_some() {
-        let rows = room::features(recording, &heard);
+        let rows = room::features(recording, &heard, &bench.settings);
         outcome.features = rows.iter().map(ToString::to_string).collect();
     }
     let turn = recording.label.turns.first();
