@@ -98,14 +98,21 @@ fn score(folder: &Path, arguments: &ReplayArguments) -> Result<(), Fault> {
         settings: shell::call_settings(&settings).turn,
         features: arguments.features.clone(),
     };
+    if let Some(path) = &arguments.json {
+        // Minutes of work are not to be lost to a path that is none.
+        written(path, "")?;
+    }
     let report = turns::score(&bench)?;
     let half = arguments.half.map_or_else(|| "both halves".to_owned(), |it| format!("half {it}"));
     say(&format!("{}, {half}, voice by {detector}\n", folder.display()));
     say(&report.to_string());
     if let Some(path) = &arguments.json {
-        let text = serde_json::to_string_pretty(&report.json())?;
-        std::fs::write(path, text + "\n")
-            .map_err(|why| format!("{} cannot be written: {why}", path.display()))?;
+        written(path, &(serde_json::to_string_pretty(&report.json())? + "\n"))?;
     }
     Ok(())
+}
+
+fn written(path: &Path, text: &str) -> Result<(), Fault> {
+    std::fs::write(path, text)
+        .map_err(|why| format!("{} cannot be written: {why}", path.display()).into())
 }

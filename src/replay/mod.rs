@@ -1,8 +1,8 @@
 //! Phones that follow a script: callers that ring an agent, and humans that are rung.
 //!
 //! The seed of call replay: a script says what is said or keyed and when, measured by what the far
-//! end does, and the phone keeps both sides' sound. `turns` scores the floor by labelled recordings.
-//! Deliberately absent yet: load.
+//! end does, and the phone keeps both sides' sound. `turns` scores the floor by labelled
+//! recordings. Deliberately absent yet: load.
 
 mod phone;
 pub mod record;

@@ -14,8 +14,10 @@ pub(super) const HANGOVERS_MS: [f32; 20] = [
     1_400.0, 1_600.0, 1_800.0, 2_000.0, 2_250.0, 2_500.0, 2_750.0, 3_000.0,
 ];
 /// Probabilities above which Smart Turn's answer ends a turn.
-pub(super) const THETAS: [f32; 16] =
-    [0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 0.995];
+pub(super) const THETAS: [f32; 18] = [
+    0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98, 0.982, 0.985, 0.99,
+    0.995,
+];
 /// Silence after which Smart Turn is asked, and after which the turn ends whatever it said: the
 /// defaults of pipecat 1.14 (`VADParams.stop_secs`, `SmartTurnParams.stop_secs`).
 const ASKED_MS: u32 = 200;

@@ -80,7 +80,10 @@ pub enum MakeError {
         why: String,
     },
     /// A row of the catalogue gave no recording.
-    #[error("no {kind} can be made of {}: there is no speech in it where it should be", path.display())]
+    #[error(
+        "no {kind} can be made of {}: there is no speech in it where it should be; \
+         --from must name the recordings that the catalogue was made for", path.display()
+    )]
     Silent {
         /// What was to be made.
         kind: &'static str,

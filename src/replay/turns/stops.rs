@@ -69,8 +69,8 @@ pub(super) struct Stops {
 }
 
 impl Stops {
-    pub(super) const HEAD: &str = "over the assistant          recordings  stopped  false stops  resumed   \
-                        ducked   stop p50     p95  quieter p50     p95";
+    pub(super) const HEAD: &str = "over the assistant          recordings  stopped  false stops  \
+                                   resumed   ducked   stop p50     p95  quieter p50     p95";
 
     pub(super) fn of(engine: Engine, kind: Kind, all: &[&OverScore]) -> Self {
         let sorted = |value: fn(&OverScore) -> Option<u32>| {
@@ -105,9 +105,8 @@ impl Stops {
             "false_stops": self.share(self.falsely),
             "resumed": self.share(self.resumed),
             "ducked": self.share(self.ducked),
-            "stop_ms": { "p50": percentile(&self.stop_ms, 50), "p95": percentile(&self.stop_ms, 95) },
-            "quieter_ms":
-                { "p50": percentile(&self.duck_ms, 50), "p95": percentile(&self.duck_ms, 95) },
+            "stop_ms": quantiles(&self.stop_ms),
+            "quieter_ms": quantiles(&self.duck_ms),
         })
     }
 }
@@ -131,4 +130,8 @@ impl fmt::Display for Stops {
         }
         f.write_str(&line)
     }
+}
+
+fn quantiles(sorted: &[u32]) -> Value {
+    json!({ "p50": percentile(sorted, 50), "p95": percentile(sorted, 95) })
 }
