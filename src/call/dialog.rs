@@ -199,6 +199,9 @@ impl Call {
         if line < OWN_LINES_FROM {
             self.asked &= self.asking != Some(line);
             self.conversation.handle_input(now, Input::Unspoken { prompt: PromptId(line) })?;
+        } else {
+            // Whatever was asked before, it was ours to say this.
+            self.asked = false;
         }
         Ok(())
     }

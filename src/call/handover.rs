@@ -78,8 +78,8 @@ impl Call {
             Wanted::TellAgent { speech, text } => self.tell_agent(speech, text),
             Wanted::StopBrief => self.stop_brief(now),
             Wanted::Tone => self.accept_tone(),
-            Wanted::Bridge => self.bridge(true),
-            Wanted::Unbridge => self.bridge(false),
+            Wanted::Bridge => self.bridge(now, true),
+            Wanted::Unbridge => self.bridge(now, false),
             Wanted::Dial { dial, agent, display, headers } => {
                 self.agent = Some(Box::new(Leg::new(LegRole::Agent, now)));
                 self.dial = dial;
@@ -104,7 +104,7 @@ impl Call {
     }
 
     fn back_to_assistant(&mut self, now: MediaTime, back: Back) -> Result<(), CallError> {
-        self.bridge(false);
+        self.bridge(now, false);
         if self.phase == Phase::HandedOver {
             self.phase = Phase::Talking;
             self.quiet_since = now;
@@ -126,9 +126,13 @@ impl Call {
         self.ending.telling = Some((id, speech));
     }
 
-    fn bridge(&mut self, joined: bool) {
+    fn bridge(&mut self, now: MediaTime, joined: bool) {
         self.bridged = joined && self.agent.is_some();
         self.ending.handed_over |= self.bridged;
+        if self.bridged {
+            // What a slow voice still owes would be said into their talk.
+            self.cut(now, Cut::All);
+        }
     }
 
     fn accept_tone(&mut self) {

@@ -16,6 +16,9 @@ impl World {
     pub(super) fn take(&mut self, input: Input<'_>) {
         let (kind, bytes) = record::encode(&input);
         self.tape.push((self.now, kind, bytes));
+        if let Input::Spoken { job, last: true, .. } | Input::Refused { job, .. } = &input {
+            self.unspoken.remove(job);
+        }
         let taken = self.call.handle_input(self.now, input);
         taken.unwrap_or_else(|error| panic!("{error}\n{}", self.story()));
         self.drain();
@@ -53,6 +56,7 @@ impl World {
             Output::Finish(job) => self.finish(job),
             Output::Cancel(job) => {
                 self.fed.remove(&job);
+                self.unspoken.remove(&job);
             }
             Output::Effect(effect) => self.effect(effect),
             Output::Entry(entry) => self.enter(entry),
@@ -120,6 +124,7 @@ impl World {
                 }
             },
             Job::Speak { job, request } => {
+                self.unspoken.insert(job);
                 let refused = Input::Refused { job, why: "the voices are busy".to_owned() };
                 match self.mouth {
                     Mouth::Refuse { after_ms } => self.later(after_ms, Due::Input(refused)),

@@ -280,3 +280,26 @@ fn the_context_packet_holds_what_the_caller_heard_and_not_what_was_written() {
     let texts: Vec<&str> = transcript.iter().map(|line| line.text.as_str()).collect();
     assert_eq!(texts, ["This call may be recorded.", &cut, "i want to speak to a person"]);
 }
+
+/// A call whose caller asks for a person with a voice that takes 4 s for each line.
+fn asking_slowly(habit: Habit) -> World {
+    let mut world = greeted(World::staffed(vec![("ada", vec![habit])]));
+    world.run(200);
+    world.mouth = Mouth::Speak { after_ms: 4_000 };
+    world.says("i want to speak to a person");
+    world.awaits("the queue", 10_000, |what| matches!(what, What::Enqueued { .. }));
+    world.mouth = Mouth::Speak { after_ms: 120 };
+    world
+}
+
+#[test]
+fn what_a_slow_voice_still_owes_is_not_said_into_the_talk_of_two_people() {
+    let keys = vec![(2_500, '1')];
+    let mut world = asking_slowly(Habit::PicksUp { after_ms: 300, keys, leaves_ms: None });
+    let began = |what: &What| matches!(what, What::PromptBegan { .. });
+    world.awaits("the bridge", 4_000, |what| matches!(what, What::Bridged { .. }));
+    let before = world.count(began);
+    world.run(12_000);
+    assert_eq!(world.count(began), before, "{}", world.story());
+    assert!(world.unspoken.is_empty());
+}

@@ -193,3 +193,15 @@ fn a_synthesizer_that_never_answers_does_not_mute_the_rest_of_the_call() {
     world.hears("Is that right?");
     assert!(world.caller.dead_air().1 <= LONGEST, "{:?}", world.caller.dead_air());
 }
+
+#[test]
+fn where_no_voice_asks_after_a_mute_phone_the_question_before_is_asked_again() {
+    let mut world = World::ringing();
+    world.connect();
+    world.caller.muted = true;
+    world.hears("How can I help you?");
+    world.mouth = Mouth::Dead;
+    world.awaits("its failure", 13_000, |what| matches!(what, What::EngineFailed { .. }));
+    world.mouth = Mouth::Speak { after_ms: 120 };
+    world.hears("I did not hear anything.");
+}

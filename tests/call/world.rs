@@ -1,7 +1,7 @@
 //! The world around one call, in virtual time: a tick every 20 ms, and everything that the shell
 //! would do, by script. The test is the caller: it speaks, keys and hangs up, and lets time pass.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -73,6 +73,8 @@ pub(crate) struct World {
     /// What the tools answer, invocation by invocation; the order is found where none is left.
     pub(crate) tools: VecDeque<ToolLine>,
     pub(crate) invocations: Vec<Invocation>,
+    /// Lines that the voice was asked for, neither spoken nor called off.
+    pub(crate) unspoken: BTreeSet<JobId>,
     /// Inputs as they would stand on the call's record.
     pub(crate) tape: Vec<(MediaTime, u8, Vec<u8>)>,
     pub(crate) answered: bool,
@@ -181,6 +183,7 @@ impl World {
             asked_model: vec![],
             tools: VecDeque::new(),
             invocations: vec![],
+            unspoken: BTreeSet::new(),
             tape: vec![],
             answered: false,
             hung_up: None,
