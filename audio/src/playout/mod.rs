@@ -5,7 +5,11 @@
 //! hold. A word has been heard when its middle has. The clock is the frames pulled, so that a tick
 //! that came late does not make words heard that were not sent.
 //!
-//! Absent: synthesis, resampling (a clip has the queue's rate), pausing and ducking.
+//! *Ducked*, what is played goes on far below its level, for as long as somebody speaks over it and
+//! nobody knows yet what that is. Where it is stopped then, nothing of the ducked stretch counts as
+//! heard: nobody hears words under their own voice at a tenth of the level.
+//!
+//! Absent: synthesis, resampling (a clip has the queue's rate).
 
 mod events;
 #[cfg(test)]
@@ -27,6 +31,10 @@ pub const GAP_MAX: Duration = Duration::from_secs(3);
 pub const FAR_BUFFER: Duration = Duration::from_millis(60);
 /// Length of the fade where a clip is cut off.
 const FADE_MS: usize = 10;
+/// Level of ducked sound against its own: -20 dB.
+pub const DUCK_GAIN: f32 = 0.1;
+/// How long the level takes to fall or rise: a step would click.
+const RAMP_MS: usize = 20;
 /// Clips that ended and whose words are still asked for.
 const ENDED_KEPT: usize = 8;
 
@@ -123,6 +131,11 @@ pub struct Playout {
     pulled_at: MediaTime,
     far_buffer: Duration,
     fade: Fade,
+    /// Level of what is played, as a factor: that of the last sample, and where it goes.
+    gain: f32,
+    gain_wanted: f32,
+    /// The clock where the level began to fall.
+    ducked: Option<u64>,
 }
 
 /// A clip being played, waiting, or over.
@@ -160,6 +173,9 @@ impl Playout {
             pulled_at: MediaTime::ZERO,
             far_buffer: FAR_BUFFER,
             fade: Fade { samples: [0.0; FRAME_SAMPLES_MAX], len: 0 },
+            gain: 1.0,
+            gain_wanted: 1.0,
+            ducked: None,
         }
     }
 
@@ -211,6 +227,7 @@ impl Playout {
                 }
             }
         }
+        self.level_into(out);
         self.fade.mix_into(out);
         self.clock += out.len() as u64;
         self.pulled_at = now;
@@ -225,7 +242,8 @@ impl Playout {
         // Of the frame handed out last, only what the time since covers has been sent.
         let frame = self.rate.frame_samples() as u64;
         let since = samples(now.since(self.pulled_at), self.rate).min(frame);
-        let clock = (self.clock + since).saturating_sub(frame);
+        let sent = (self.clock + since).saturating_sub(frame);
+        let clock = self.ducked.map_or(sent, |ducked| ducked.min(sent));
         let stopped = self.queue.iter().filter(|track| !track.ended).map(|track| {
             let heard_upto = duration(track.heard(clock, self.rate, self.far_buffer), self.rate);
             let words_heard = track.words_heard(heard_upto);
@@ -236,7 +254,22 @@ impl Playout {
             self.retire();
         }
         self.queue.clear();
+        // What comes next is not what was spoken over.
+        (self.gain, self.gain_wanted, self.ducked) = (1.0, 1.0, None);
         stopped
+    }
+
+    /// Lets the level fall by 20 dB within the next 20 ms, or rise again to what it was. What is
+    /// played goes on meanwhile.
+    pub fn duck(&mut self, ducked: bool) {
+        self.gain_wanted = if ducked { DUCK_GAIN } else { 1.0 };
+        self.ducked = ducked.then(|| self.ducked.unwrap_or(self.clock));
+    }
+
+    /// Whether the level is down, or falls.
+    #[must_use]
+    pub const fn is_ducked(&self) -> bool {
+        self.ducked.is_some()
     }
 
     /// Takes the oldest event.
@@ -281,6 +314,20 @@ impl Playout {
         self.rate
     }
 
+    /// Brings a frame to the level wanted, in a straight line from the level of the last.
+    fn level_into(&mut self, out: &mut [f32]) {
+        if self.gain == 1.0 && self.gain_wanted == 1.0 {
+            return;
+        }
+        let ramp = (RAMP_MS * self.rate.hz() as usize / 1_000) as f32;
+        let step = (1.0 - DUCK_GAIN) / ramp;
+        for sample in out {
+            let way = self.gain_wanted - self.gain;
+            self.gain += way.clamp(-step, step);
+            *sample *= self.gain;
+        }
+    }
+
     fn push(&mut self, clip: Clip, looped: bool) -> Result<(), PlayoutError> {
         if clip.rate != self.rate {
             return Err(PlayoutError::ApiMisuse { expected: self.rate, got: clip.rate });
@@ -323,7 +370,7 @@ impl Playout {
         }
         track.handed = handed;
         for (n, sample) in rest[..len].iter_mut().enumerate() {
-            *sample *= 1.0 - (n + 1) as f32 / (wanted + 1) as f32;
+            *sample *= self.gain * (1.0 - (n + 1) as f32 / (wanted + 1) as f32);
         }
         self.fade = Fade { samples: rest, len };
     }

@@ -218,3 +218,50 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn ducked_sound_falls_by_twenty_decibels_without_a_step_and_goes_on_where_it_was() {
+    let mut playout = Playout::new(RATE);
+    playout.enqueue(clip(1, 1_000, 0)).unwrap();
+    let mut out = pull(&mut playout, 0, 5);
+    playout.duck(true);
+    out.extend(pull(&mut playout, 5, 10));
+    assert!(playout.is_ducked());
+    playout.duck(false);
+    out.extend(pull(&mut playout, 15, 10));
+    let steps = out.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+    assert!(steps.fold(0.0, f32::max) < 0.5 * 0.0065, "it clicks");
+    assert!(out[..800].iter().all(|sample| *sample == 0.5));
+    assert!(out[960..2_400].iter().all(|sample| (sample - 0.05).abs() < 1e-6));
+    assert!(out[2_560..].iter().all(|sample| *sample == 0.5));
+    pull(&mut playout, 25, 25);
+    let ended = PlayoutEvent::Ended { id: 1, at: MediaTime::from_millis(1_000) };
+    assert!(events(&mut playout).contains(&ended), "ducking costs no time");
+}
+
+#[test]
+fn what_is_stopped_while_ducked_was_heard_up_to_the_ducking_and_fades_from_where_it_is() {
+    let mut playout = Playout::new(RATE);
+    playout.enqueue(clip(1, 2_000, 0)).unwrap();
+    pull(&mut playout, 0, 40);
+    playout.duck(true);
+    pull(&mut playout, 40, 20);
+    let stopped = playout.stop(MediaTime::from_millis(20 * 59));
+    assert_eq!((stopped[0].heard_upto, stopped[0].words_heard), (ms(800 - 60), 7));
+    playout.enqueue(clip(2, 100, 0)).unwrap();
+    let out = pull(&mut playout, 60, 2);
+    assert!(out[0] <= 0.5 + 0.05 && out[200] == 0.5, "the next clip is not ducked");
+}
+
+#[test]
+fn what_was_ducked_and_rose_again_was_heard() {
+    let mut playout = Playout::new(RATE);
+    playout.enqueue(clip(1, 2_000, 0)).unwrap();
+    pull(&mut playout, 0, 40);
+    playout.duck(true);
+    pull(&mut playout, 40, 10);
+    playout.duck(false);
+    pull(&mut playout, 50, 10);
+    let stopped = playout.stop(MediaTime::from_millis(20 * 60));
+    assert_eq!(stopped[0].heard_upto, ms(1_200 - 60));
+}
