@@ -16,6 +16,7 @@ pub mod jitter;
 pub mod level;
 pub mod mix;
 pub mod playout;
+pub mod prosody;
 pub mod receive;
 pub mod resample;
 mod time;
