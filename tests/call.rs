@@ -27,6 +27,8 @@ mod lost_agents;
 mod network;
 #[path = "call/office.rs"]
 mod office;
+#[path = "call/overlaps.rs"]
+mod overlaps;
 #[path = "call/properties.rs"]
 mod properties;
 #[path = "call/recorded.rs"]

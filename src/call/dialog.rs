@@ -291,10 +291,17 @@ impl Call {
         let mut cancelled = Vec::new();
         let stopped = self.caller.voice.cut(now, cut, &mut cancelled);
         self.out.extend(cancelled.into_iter().map(Output::Cancel));
-        if stopped && self.caller.sending {
-            self.out.push_back(Output::Leg(LegRole::Caller, LegCommand::Flush));
+        if stopped {
+            self.flush();
         }
         stopped
+    }
+
+    /// Takes back what the caller's leg was given and has not sent.
+    pub(super) fn flush(&mut self) {
+        if self.caller.sending {
+            self.out.push_back(Output::Leg(LegRole::Caller, LegCommand::Flush));
+        }
     }
 
     /// Who owes the next sound, while nobody makes one.

@@ -12,7 +12,7 @@ use cordboard_audio::{Frame, MediaTime};
 use cordboard_models::speech::{Expectation, Hypothesis, HypothesisKind};
 
 use super::{Job, JobId, Output};
-use crate::turn::Utterance;
+use crate::turn::{Manner, Utterance};
 
 /// Frames kept from before the onset: 300 ms, the detector's own delay and a soft consonant.
 const PREROLL_FRAMES: usize = 15;
@@ -22,9 +22,18 @@ const VERDICT_WITHIN: Duration = Duration::from_millis(2_200);
 #[derive(Debug)]
 struct Verdict {
     job: JobId,
-    began: MediaTime,
-    ended: MediaTime,
+    spoken: Spoken,
     deadline: MediaTime,
+}
+
+/// A turn of the caller whose words are awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Spoken {
+    /// First and last voice.
+    pub(super) began: MediaTime,
+    pub(super) ended: MediaTime,
+    /// How it stood to the assistant's speech.
+    pub(super) manner: Manner,
 }
 
 /// Listens to the caller.
@@ -91,19 +100,19 @@ impl Hearing {
     }
 
     /// Ends the feeding and waits for the verdict.
-    pub(super) fn finish(
-        &mut self,
-        now: MediaTime,
-        (began, ended): (MediaTime, MediaTime),
-        out: &mut VecDeque<Output>,
-    ) {
+    pub(super) fn finish(&mut self, now: MediaTime, spoken: Spoken, out: &mut VecDeque<Output>) {
         let Some(job) = self.feeding.take() else { return };
         out.push_back(Output::Finish(job));
-        self.awaited.push_back(Verdict { job, began, ended, deadline: now + VERDICT_WITHIN });
+        self.awaited.push_back(Verdict { job, spoken, deadline: now + VERDICT_WITHIN });
     }
 
-    /// Takes a recognizer's word; the utterance where it is the verdict.
-    pub(super) fn recognized(&mut self, job: JobId, hypothesis: Hypothesis) -> Option<Utterance> {
+    /// Takes a recognizer's word; the utterance, and how it stood to the assistant's speech, where
+    /// it is the verdict.
+    pub(super) fn recognized(
+        &mut self,
+        job: JobId,
+        hypothesis: Hypothesis,
+    ) -> Option<(Utterance, Manner)> {
         if hypothesis.kind == HypothesisKind::Partial {
             if self.feeding == Some(job) {
                 self.partial = Some(hypothesis);
@@ -111,17 +120,18 @@ impl Hearing {
             return None;
         }
         let place = self.awaited.iter().position(|verdict| verdict.job == job)?;
-        let verdict = self.awaited.remove(place)?;
-        Some(Utterance {
+        let spoken = self.awaited.remove(place)?.spoken;
+        let utterance = Utterance {
             rejected: hypothesis.kind == HypothesisKind::Rejected,
             text: hypothesis.text,
             confidence: hypothesis.confidence,
-            began: verdict.began,
-            ended: verdict.ended,
-        })
+            began: spoken.began,
+            ended: spoken.ended,
+        };
+        Some((utterance, spoken.manner))
     }
 
-    /// Takes the news that a recognition cannot be done; the empty utterance where it had ended.
+    /// Takes the news that a recognition cannot be done; the turn where it had ended.
     pub(super) fn refused(&mut self, job: JobId) -> Refusal {
         if self.feeding == Some(job) {
             self.feeding = None;
@@ -130,22 +140,18 @@ impl Hearing {
         match self.awaited.iter().position(|verdict| verdict.job == job) {
             Some(place) => {
                 let verdict = self.awaited.remove(place).expect("position found above");
-                Refusal::Unheard(unheard(&verdict))
+                Refusal::Unheard(verdict.spoken)
             }
             None => Refusal::NotOurs,
         }
     }
 
-    /// The utterances whose verdict did not come in time.
-    pub(super) fn overdue(
-        &mut self,
-        now: MediaTime,
-        out: &mut VecDeque<Output>,
-    ) -> Option<Utterance> {
+    /// The turns whose verdict did not come in time.
+    pub(super) fn overdue(&mut self, now: MediaTime, out: &mut VecDeque<Output>) -> Option<Spoken> {
         let late = self.awaited.front().is_some_and(|verdict| now >= verdict.deadline);
         let verdict = late.then(|| self.awaited.pop_front()).flatten()?;
         out.push_back(Output::Cancel(verdict.job));
-        Some(unheard(&verdict))
+        Some(verdict.spoken)
     }
 
     /// Whether a verdict is awaited.
@@ -183,15 +189,13 @@ pub(super) enum Refusal {
     /// The caller still speaks and is not listened to.
     WhileSpeaking,
     /// The caller had spoken and was not understood.
-    Unheard(Utterance),
+    Unheard(Spoken),
 }
 
-fn unheard(verdict: &Verdict) -> Utterance {
-    Utterance {
-        text: String::new(),
-        confidence: 0.0,
-        rejected: true,
-        began: verdict.began,
-        ended: verdict.ended,
+impl Spoken {
+    /// The same without a word understood.
+    pub(super) const fn unheard(self) -> Utterance {
+        let Self { began, ended, .. } = self;
+        Utterance { text: String::new(), confidence: 0.0, rejected: true, began, ended }
     }
 }

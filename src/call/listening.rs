@@ -1,14 +1,18 @@
 //! Between the caller and the conversation: voice and keys become turns.
+//!
+//! Speech over the assistant is either its own matter (`turn/overlap`: an acknowledgement, a noise)
+//! or stops it. What was stopped waits until the words are known: meant for the assistant, they go
+//! to the conversation, and what was stopped is dropped; else it goes on at the word.
 
 use cordboard_audio::MediaTime;
 use cordboard_models::speech::Hypothesis;
 
-use super::hearing::Refusal;
+use super::hearing::{Refusal, Spoken};
 use super::voice::Cut;
 use super::{Call, CallError, JobId, Judgement, Output, Phase, Unanswered};
 use crate::conversation::{Input, Interruptible};
-use crate::timeline::{Debtor, LegRole, What};
-use crate::turn::{Due, FloorEvent, TurnEvent, Utterance};
+use crate::timeline::{AsideKind, Debtor, LegRole, What};
+use crate::turn::{Aside, Due, FloorEvent, Manner, Meanwhile, TurnEvent, Utterance, aside};
 
 impl Call {
     /// Takes the probability that the caller's last frame was speech.
@@ -20,8 +24,13 @@ impl Call {
         if self.phase != Phase::Talking {
             return Ok(());
         }
-        let yields = self.caller.voice.playing() == Some(Interruptible::Yes);
-        for event in self.floor.voice(now, probability, yields).into_iter().flatten() {
+        let meanwhile = match self.caller.voice.playing() {
+            None => Meanwhile::Listens,
+            Some(Interruptible::Yes) => Meanwhile::Yields,
+            Some(Interruptible::ByKeys | Interruptible::No) => Meanwhile::Insists,
+        };
+        let heard = self.ear.hear(self.uplink.samples(), self.downlink.samples(), probability);
+        for event in self.floor.hear(now, &heard, meanwhile).into_iter().flatten() {
             self.floor_event(now, event)?;
         }
         Ok(())
@@ -40,49 +49,91 @@ impl Call {
                 self.note(now, What::CallerBegan { over_assistant });
                 self.tell(now, TurnEvent::CallerBegan)?;
             }
-            FloorEvent::Interrupting => self.interrupt(now, Cut::BySpeech)?,
+            FloorEvent::Ducking => {
+                self.caller.voice.duck(true);
+                if let Some(prompt) = self.caller.voice.playing_id() {
+                    self.note(now, What::Ducked { prompt });
+                }
+            }
+            FloorEvent::Released => self.caller.voice.duck(false),
+            FloorEvent::Interrupting => self.stop_speaking(now),
             FloorEvent::Pausing { silence } => self.out.push_back(Output::Judge(Judgement {
                 hypothesis: self.hearing.partial().cloned(),
                 expectation: self.expectation.clone(),
                 silence,
             })),
-            FloorEvent::Yielded { began, ended } => self.yielded(now, began, ended)?,
+            FloorEvent::Yielded { began, ended, manner } => {
+                self.yielded(now, Spoken { began, ended, manner })?;
+            }
         }
         Ok(())
     }
 
-    fn yielded(
-        &mut self,
-        now: MediaTime,
-        began: MediaTime,
-        ended: MediaTime,
-    ) -> Result<(), CallError> {
-        self.quiet_since = ended;
+    fn yielded(&mut self, now: MediaTime, spoken: Spoken) -> Result<(), CallError> {
+        self.quiet_since = spoken.ended;
         self.unanswered =
-            Some(Unanswered { speech_ended: ended, turn_ended: now, recognized: now });
+            Some(Unanswered { speech_ended: spoken.ended, turn_ended: now, recognized: now });
         if self.hearing.is_feeding() {
-            self.hearing.finish(now, (began, ended), &mut self.out);
+            self.hearing.finish(now, spoken, &mut self.out);
             return Ok(());
         }
-        let text = String::new();
-        self.utter(now, Utterance { text, confidence: 0.0, rejected: true, began, ended })
+        self.utter(now, spoken.unheard(), spoken.manner)
     }
 
+    /// Stops the assistant down to the socket; what was stopped may go on.
+    fn stop_speaking(&mut self, now: MediaTime) {
+        let playing = self.caller.voice.playing_id();
+        if !self.caller.voice.stop(now) {
+            return;
+        }
+        self.flush();
+        if let Some(prompt) = playing {
+            self.note(now, What::Interrupted { prompt });
+        }
+    }
+
+    /// Goes on with what was stopped, where nobody speaks and no words are awaited any more: what
+    /// they came to has dropped it, or was nothing.
+    pub(super) fn go_on(&mut self, now: MediaTime) {
+        let open = self.floor.caller_holds() || self.hearing.is_waiting();
+        if open || self.phase != Phase::Talking {
+            return;
+        }
+        if let Some(prompt) = self.caller.voice.go_on() {
+            self.note(now, What::WentOn { prompt });
+        }
+    }
+
+    /// The caller has the floor for good: what was stopped is dropped, and what yields to `cut` is
+    /// cut. The conversation knows what was heard of it before it hears of anything else.
     fn interrupt(&mut self, now: MediaTime, cut: Cut) -> Result<(), CallError> {
         let playing = self.caller.voice.playing_id();
-        if self.cut(now, cut) {
-            if let Some(prompt) = playing {
-                self.note(now, What::Interrupted { prompt });
-            }
+        let dropped = self.drop_stopped();
+        let stopped = self.cut(now, cut);
+        if let (Some(prompt), true) = (playing, stopped) {
+            self.note(now, What::Interrupted { prompt });
+        }
+        if dropped || stopped {
             self.tell(now, TurnEvent::Interrupted)?;
+            self.settle_voices(now)?;
         }
         Ok(())
+    }
+
+    /// Drops what was stopped; whether there was any.
+    fn drop_stopped(&mut self) -> bool {
+        let mut cancelled = Vec::new();
+        let dropped = self.caller.voice.drop_stopped(&mut cancelled);
+        self.out.extend(cancelled.into_iter().map(Output::Cancel));
+        dropped
     }
 
     /// Takes the floor from the caller and forgets what was being listened to.
     pub(super) fn stop_listening(&mut self) {
         self.floor.clear();
         self.hearing.clear(&mut self.out);
+        self.caller.voice.duck(false);
+        self.drop_stopped();
     }
 
     /// Takes a recognizer's word.
@@ -93,7 +144,7 @@ impl Call {
         hypothesis: Hypothesis,
     ) -> Result<(), CallError> {
         match self.hearing.recognized(job, hypothesis) {
-            Some(utterance) => self.utter(now, utterance),
+            Some((utterance, manner)) => self.utter(now, utterance, manner),
             None => Ok(()),
         }
     }
@@ -111,26 +162,38 @@ impl Call {
                 self.note(now, What::EngineFailed { role: "recognizer".to_owned(), why });
                 Ok(())
             }
-            Refusal::Unheard(utterance) => {
+            Refusal::Unheard(spoken) => {
                 self.note(now, What::EngineFailed { role: "recognizer".to_owned(), why });
-                self.utter(now, utterance)
+                self.utter(now, spoken.unheard(), spoken.manner)
             }
         }
     }
 
     /// Asks after verdicts that should have come by now.
     pub(super) fn overdue(&mut self, now: MediaTime) -> Result<(), CallError> {
-        while let Some(utterance) = self.hearing.overdue(now, &mut self.out) {
+        while let Some(spoken) = self.hearing.overdue(now, &mut self.out) {
             let why = "no verdict in time".to_owned();
             self.note(now, What::EngineFailed { role: "recognizer".to_owned(), why });
-            self.utter(now, utterance)?;
+            self.utter(now, spoken.unheard(), spoken.manner)?;
         }
         Ok(())
     }
 
-    fn utter(&mut self, now: MediaTime, utterance: Utterance) -> Result<(), CallError> {
+    fn utter(
+        &mut self,
+        now: MediaTime,
+        utterance: Utterance,
+        manner: Manner,
+    ) -> Result<(), CallError> {
         if self.phase != Phase::Talking {
             return Ok(());
+        }
+        if manner != Manner::Turn || self.caller.voice.is_stopped() {
+            if let Some(kind) = self.aside_kind(&utterance, manner) {
+                self.spoke_aside(now, kind, utterance);
+                return Ok(());
+            }
+            self.interrupt(now, Cut::BySpeech)?;
         }
         self.asked = false;
         if let Some(turn) = self.unanswered.as_mut() {
@@ -147,6 +210,30 @@ impl Call {
             },
         );
         self.tell(now, TurnEvent::CallerYielded(utterance))
+    }
+
+    /// What was said over the assistant and not to it; none where it was meant.
+    fn aside_kind(&self, utterance: &Utterance, manner: Manner) -> Option<AsideKind> {
+        let returned = manner == Manner::Faint && self.caller.voice.has_said(&utterance.text);
+        match aside(utterance, &self.expectation, self.question_is_out()) {
+            Aside::Meant if returned => Some(AsideKind::Noise),
+            Aside::Meant => None,
+            Aside::Acknowledgement => Some(AsideKind::Acknowledgement),
+            Aside::Noise => Some(AsideKind::Noise),
+        }
+    }
+
+    /// Whether the question that stands has begun to be heard, so that a yes may answer it.
+    fn question_is_out(&self) -> bool {
+        self.asking.is_some_and(|line| !self.caller.voice.is_to_come(line))
+    }
+
+    /// Something was said that was not meant for the assistant, which goes on as if it was not.
+    fn spoke_aside(&mut self, now: MediaTime, kind: AsideKind, utterance: Utterance) {
+        self.unanswered = None;
+        let Utterance { text, began, ended, .. } = utterance;
+        let (began_ms, ended_ms) = (began.as_millis(), ended.as_millis());
+        self.note(now, What::SpokeAside { kind, text, began_ms, ended_ms });
     }
 
     /// Takes a key of the caller.

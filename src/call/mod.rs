@@ -39,7 +39,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordboard_audio::MediaTime;
+use cordboard_audio::{Frame, MediaTime, SampleRate};
 use cordboard_models::speech::Expectation;
 
 pub use border::{
@@ -55,7 +55,7 @@ pub use rescue::RESCUED;
 use crate::conversation::{self, Conversation, Flow};
 use crate::escalation::{self, DialId, Escalation, Input as Escalating, Rules};
 use crate::timeline::{CallId, LegKind, LegRole, Links, Outcome, What};
-use crate::turn::{Floor, SilenceWatch, TurnSettings};
+use crate::turn::{Ear, Floor, SilenceWatch, TurnSettings};
 
 /// What is known of a call at its ring.
 #[derive(Clone, Debug)]
@@ -161,6 +161,10 @@ pub struct Call {
     escalation: Escalation,
     escalation_deadline: Option<MediaTime>,
     floor: Floor,
+    ear: Ear,
+    /// This tick's sound, from the caller and to the caller.
+    uplink: Frame,
+    downlink: Frame,
     hearing: Hearing,
     silence: SilenceWatch,
     expectation: Arc<Expectation>,
@@ -213,6 +217,9 @@ impl Call {
             escalation: Escalation::new(),
             escalation_deadline: None,
             floor: Floor::new(settings.turn),
+            ear: Ear::default(),
+            uplink: Frame::silence(MediaTime::ZERO, SampleRate::NARROW),
+            downlink: Frame::silence(MediaTime::ZERO, SampleRate::NARROW),
             hearing: Hearing::new(),
             silence: SilenceWatch::new(settings.turn.no_input),
             expectation: Arc::default(),

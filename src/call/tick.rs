@@ -24,6 +24,7 @@ impl Call {
             self.escalate(now, Escalating::Timeout)?;
         }
         self.overdue(now)?;
+        self.go_on(now);
         self.unspoken(now)?;
         self.mind_silence(now)?;
         self.mind_media(now)?;
@@ -43,6 +44,7 @@ impl Call {
             self.hearing.hear(uplink, &mut self.out);
         }
         let downlink = self.play(now, human.as_ref());
+        (self.uplink, self.downlink) = (uplink, downlink);
         if let Some(agent) = self.agent.as_mut().filter(|agent| agent.sending) {
             let mut frame = Frame::silence(now, SampleRate::NARROW);
             agent.voice.pull_into(now, &mut frame);

@@ -3,13 +3,16 @@
 //! A prompt is synthesized in one or more clips, which may come back while others still play; they
 //! are played in the order of the prompts. What of a prompt was heard is known by the play-out
 //! clock: samples handed to the leg, less the far end's buffer.
+//!
+//! What speech has stopped waits for what the speech comes to: it is dropped, or goes on at the
+//! first word that was not heard.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cordboard_audio::{Clip, Frame, MediaTime, PlayWord, Playout, PlayoutEvent, SampleRate};
-use cordboard_models::speech::{Speech, SpeechRequest};
+use cordboard_models::speech::{Speech, SpeechRequest, SpokenWord};
 
 use super::{Job, JobId};
 use crate::conversation::{Heard, Interruptible};
@@ -62,13 +65,15 @@ struct Queued {
     waiting: VecDeque<Speech>,
     complete: bool,
     began: bool,
-    /// Clips of this line given to the play-out and not yet ended: id and words.
-    playing: VecDeque<(u32, Arc<[PlayWord]>)>,
+    /// Clips of this line given to the play-out and not yet ended.
+    playing: VecDeque<(u32, Speech)>,
     heard: Vec<Arc<str>>,
     unsaid: Vec<Arc<str>>,
     /// Words that no engine spoke, behind those that one did.
     unspoken: Vec<Arc<str>>,
     uncertainty: Duration,
+    /// Whether it was stopped, and may go on.
+    stopped: bool,
 }
 
 /// The voice on one leg.
@@ -83,6 +88,8 @@ pub(super) struct Voice {
     stalled: Option<MediaTime>,
     /// Whether music is the last thing queued.
     music: bool,
+    /// The text of the line that ended last.
+    last: Option<Arc<str>>,
 }
 
 impl Voice {
@@ -96,6 +103,7 @@ impl Voice {
             next_clip: 1,
             stalled: None,
             music: false,
+            last: None,
         }
     }
 
@@ -114,6 +122,7 @@ impl Voice {
             unsaid: Vec::new(),
             unspoken: Vec::new(),
             uncertainty: Duration::ZERO,
+            stopped: false,
         });
         Job::Speak { job, request }
     }
@@ -134,7 +143,7 @@ impl Voice {
         let queued = self.lines.iter_mut().find(|queued| queued.job == job)?;
         let id = queued.line.id;
         queued.complete = true;
-        let playing: usize = queued.playing.iter().map(|(_, words)| words.len()).sum();
+        let playing: usize = queued.playing.iter().map(|(_, speech)| speech.words.len()).sum();
         let waiting: usize = queued.waiting.iter().map(|speech| speech.words.len()).sum();
         let spoken = queued.heard.len() + playing + waiting;
         queued.unspoken = queued.line.text.split_whitespace().skip(spoken).map(Arc::from).collect();
@@ -145,7 +154,8 @@ impl Voice {
 
     /// The job of the line that has had its turn for too long, and no sound.
     pub(super) fn overdue(&mut self, now: MediaTime) -> Option<JobId> {
-        let stalled = |queued: &&Queued| !queued.complete && queued.playing.is_empty();
+        let stalled =
+            |queued: &&Queued| !queued.complete && queued.playing.is_empty() && !queued.stopped;
         let Some(job) = self.lines.front().filter(stalled).map(|queued| queued.job) else {
             self.stalled = None;
             return None;
@@ -191,35 +201,87 @@ impl Voice {
 
     /// What may stop the line that is played now; `None` while none is.
     pub(super) fn playing(&self) -> Option<Interruptible> {
-        self.lines.front().filter(|queued| queued.began).map(|queued| queued.line.interruptible)
+        self.front().map(|queued| queued.line.interruptible)
     }
 
     /// The number of the line that is played now.
     pub(super) fn playing_id(&self) -> Option<u32> {
-        self.lines.front().filter(|queued| queued.began).map(|queued| queued.line.id)
+        self.front().map(|queued| queued.line.id)
+    }
+
+    /// Whether nothing has been heard yet of a line that is queued.
+    pub(super) fn is_to_come(&self, line: u32) -> bool {
+        self.lines.iter().any(|queued| queued.line.id == line && !queued.began)
+    }
+
+    /// Whether these words, in this order, are among those said of late.
+    pub(super) fn has_said(&self, text: &str) -> bool {
+        let queued = self.lines.front().map(|queued| &queued.line.text);
+        let said = [self.last.as_ref(), queued];
+        let said = said.into_iter().flatten().map(|text| text.to_lowercase()).collect::<Vec<_>>();
+        let mut words = said.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+        let heard = text.to_lowercase();
+        !heard.trim().is_empty()
+            && heard.split_whitespace().all(|word| words.any(|said| said == word))
+    }
+
+    fn front(&self) -> Option<&Queued> {
+        self.lines.front().filter(|queued| queued.began && !queued.stopped)
     }
 
     /// Cuts every line that yields to `cut`; whether any did. Jobs not done yet are given to
     /// `cancel`. A line that does not yield keeps its place, and so do the ones behind it.
     pub(super) fn cut(&mut self, now: MediaTime, cut: Cut, cancel: &mut Vec<JobId>) -> bool {
-        let yields = |line: &Line| match (cut, line.interruptible) {
-            (Cut::All, _)
-            | (Cut::BySpeech, Interruptible::Yes)
-            | (Cut::ByKey, Interruptible::Yes | Interruptible::ByKeys) => true,
-            (Cut::BySpeech, Interruptible::ByKeys | Interruptible::No)
-            | (Cut::ByKey, Interruptible::No) => false,
-        };
-        if self.lines.is_empty() || !self.lines.iter().all(|queued| yields(&queued.line)) {
+        if !self.yields(cut) {
             return false;
         }
-        self.settle_cut(now);
+        self.take_back(now);
         for queued in std::mem::take(&mut self.lines) {
-            if !queued.complete {
-                cancel.push(queued.job);
-            }
-            self.end(queued);
+            self.drop_line(queued, cancel);
         }
         true
+    }
+
+    /// Stops every line, where all yield to speech; whether they did. They keep their sound and
+    /// their places until [`Self::go_on`] or [`Self::drop_stopped`]; what is queued behind waits.
+    pub(super) fn stop(&mut self, now: MediaTime) -> bool {
+        if self.is_stopped() || !self.yields(Cut::BySpeech) {
+            return false;
+        }
+        self.take_back(now);
+        self.lines.iter_mut().for_each(|queued| queued.stopped = true);
+        // Heard to the last word, there is nothing to go on with.
+        self.retire();
+        true
+    }
+
+    /// Whether lines were stopped and neither dropped nor gone on with.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.lines.front().is_some_and(|queued| queued.stopped)
+    }
+
+    /// Goes on with what was stopped, at the first word that was not heard; gives its number.
+    pub(super) fn go_on(&mut self) -> Option<u32> {
+        let line = self.lines.front().filter(|queued| queued.stopped)?.line.id;
+        self.lines.iter_mut().for_each(|queued| queued.stopped = false);
+        self.give_to_playout();
+        Some(line)
+    }
+
+    /// Drops what was stopped; whether there was any. What was queued since gets its turn.
+    pub(super) fn drop_stopped(&mut self, cancel: &mut Vec<JobId>) -> bool {
+        let mut any = false;
+        while let Some(queued) = self.lines.pop_front_if(|queued| queued.stopped) {
+            self.drop_line(queued, cancel);
+            any = true;
+        }
+        self.retire();
+        any
+    }
+
+    /// Lets the level fall while somebody speaks over it, or rise again.
+    pub(super) fn duck(&mut self, ducked: bool) {
+        self.playout.duck(ducked);
     }
 
     /// What the far end holds of what it was sent.
@@ -253,25 +315,27 @@ impl Voice {
         Clip { id, samples, words: Arc::from([]), rate: self.rate, gap: Duration::ZERO }
     }
 
-    /// Gives every clip whose turn has come to the play-out.
+    /// Gives every clip whose turn has come to the play-out; none while lines are stopped.
     fn give_to_playout(&mut self) {
+        if self.is_stopped() {
+            return;
+        }
         let mut next = self.next_clip;
         for queued in &mut self.lines {
             while let Some(speech) = queued.waiting.pop_front() {
-                let words: Arc<[PlayWord]> = speech.words.iter().map(play_word).collect();
                 let last = queued.complete && queued.waiting.is_empty();
                 let clip = Clip {
                     id: next,
                     samples: speech.samples.clone(),
-                    words: words.clone(),
+                    words: speech.words.iter().map(play_word).collect(),
                     rate: speech.rate,
                     gap: if last { GAP_AFTER } else { Duration::ZERO },
                 };
                 self.music = false;
                 if self.playout.enqueue(clip).is_ok() {
-                    queued.playing.push_back((next, words));
+                    queued.playing.push_back((next, speech));
                 } else {
-                    queued.unsaid.extend(words.iter().map(|word| word.text.clone()));
+                    queued.unsaid.extend(texts(&speech));
                 }
                 next += 1;
             }
@@ -293,8 +357,8 @@ impl Voice {
     fn clip_ended(&mut self, id: u32) {
         for queued in &mut self.lines {
             if let Some(place) = queued.playing.iter().position(|(clip, _)| *clip == id) {
-                let (_, words) = queued.playing.remove(place).expect("position found above");
-                queued.heard.extend(words.iter().map(|word| word.text.clone()));
+                let (_, speech) = queued.playing.remove(place).expect("position found above");
+                queued.heard.extend(texts(&speech));
                 return;
             }
         }
@@ -311,45 +375,89 @@ impl Voice {
         self.give_to_playout();
     }
 
-    /// Stops the play-out and books, clip by clip, which words were heard.
-    fn settle_cut(&mut self, now: MediaTime) {
-        for stopped in self.playout.stop(now) {
+    fn yields(&self, cut: Cut) -> bool {
+        let yields = |line: &Line| match (cut, line.interruptible) {
+            (Cut::All, _)
+            | (Cut::BySpeech, Interruptible::Yes)
+            | (Cut::ByKey, Interruptible::Yes | Interruptible::ByKeys) => true,
+            (Cut::BySpeech, Interruptible::ByKeys | Interruptible::No)
+            | (Cut::ByKey, Interruptible::No) => false,
+        };
+        !self.lines.is_empty() && self.lines.iter().all(|queued| yields(&queued.line))
+    }
+
+    /// Stops the play-out and books, clip by clip, which words were heard; the rest waits again.
+    fn take_back(&mut self, now: MediaTime) {
+        // The last one first: what is put in front then stands in order.
+        for stopped in self.playout.stop(now).into_iter().rev() {
             for queued in &mut self.lines {
                 let place = queued.playing.iter().position(|(clip, _)| *clip == stopped.id);
-                let Some((_, words)) = place.and_then(|place| queued.playing.remove(place)) else {
+                let Some((_, speech)) = place.and_then(|place| queued.playing.remove(place)) else {
                     continue;
                 };
-                let (heard, unsaid) = words.split_at(stopped.words_heard.min(words.len()));
-                queued.heard.extend(heard.iter().map(|word| word.text.clone()));
-                queued.unsaid.extend(unsaid.iter().map(|word| word.text.clone()));
+                let heard = stopped.words_heard.min(speech.words.len());
+                let words = speech.words[..heard].iter().map(|word| word.text.clone());
+                queued.heard.extend(words);
+                if let Some(rest) = rest(&speech, heard) {
+                    queued.waiting.push_front(rest);
+                }
                 queued.uncertainty = UNCERTAINTY;
             }
         }
     }
 
-    fn end(&mut self, mut queued: Queued) {
-        for (_, words) in queued.playing.drain(..) {
-            queued.unsaid.extend(words.iter().map(|word| word.text.clone()));
+    fn drop_line(&mut self, queued: Queued, cancel: &mut Vec<JobId>) {
+        if !queued.complete {
+            cancel.push(queued.job);
         }
-        for speech in queued.waiting.drain(..) {
-            queued.unsaid.extend(speech.words.iter().map(|word| word.text.clone()));
+        self.end(queued);
+    }
+
+    fn end(&mut self, mut queued: Queued) {
+        let playing = queued.playing.drain(..).map(|(_, speech)| speech);
+        for speech in playing.chain(queued.waiting.drain(..)) {
+            queued.unsaid.extend(texts(&speech));
         }
         queued.unsaid.append(&mut queued.unspoken);
         if !queued.complete && queued.heard.is_empty() && queued.unsaid.is_empty() {
             queued.unsaid.push(queued.line.text.clone());
         }
-        let heard = Heard { text: join(&queued.heard), unsaid: join(&queued.unsaid) };
-        let uncertainty = queued.uncertainty;
+        let text = |words: &[Arc<str>]| join(words.iter().map(AsRef::as_ref));
+        let heard = Heard { text: text(&queued.heard), unsaid: text(&queued.unsaid) };
+        // What was whole in the end has no boundary to be unsure of.
+        let uncertainty = if heard.unsaid.is_empty() { Duration::ZERO } else { queued.uncertainty };
+        self.last = Some(queued.line.text.clone());
         self.events.push_back(VoiceEvent::Ended { id: queued.line.id, heard, uncertainty });
     }
 }
 
-fn play_word(word: &cordboard_models::speech::SpokenWord) -> PlayWord {
+/// What is left of a speech from its word `from` on; nothing, where that is none.
+fn rest(speech: &Speech, from: usize) -> Option<Speech> {
+    let begin = speech.words.get(from)?.begin;
+    let skipped = begin.as_secs_f64() * f64::from(speech.rate.hz());
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within a clip")]
+    let skipped = (skipped as usize).min(speech.samples.len());
+    let words = speech.words[from..].iter().map(|word| SpokenWord {
+        text: word.text.clone(),
+        begin: word.begin.saturating_sub(begin),
+        end: word.end.saturating_sub(begin),
+    });
+    let words: Arc<[SpokenWord]> = words.collect();
+    let samples = speech.samples[skipped..].into();
+    let text = join(words.iter().map(|word| word.text.as_ref())).into();
+    Some(Speech { text, rate: speech.rate, samples, words })
+}
+
+fn texts(speech: &Speech) -> impl Iterator<Item = Arc<str>> {
+    speech.words.iter().map(|word| word.text.clone())
+}
+
+fn play_word(word: &SpokenWord) -> PlayWord {
     PlayWord { text: word.text.clone(), begin: word.begin, end: word.end }
 }
 
-fn join(words: &[Arc<str>]) -> String {
-    words.iter().map(AsRef::as_ref).collect::<Vec<&str>>().join(" ")
+fn join<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.collect::<Vec<&str>>().join(" ")
 }
 
 #[cfg(test)]

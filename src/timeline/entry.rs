@@ -135,8 +135,29 @@ pub enum What {
         /// End of the speech, ms since the ring.
         ended_ms: u64,
     },
+    /// Somebody speaks over the assistant, whose voice is lowered until it is known what it is.
+    Ducked {
+        /// Number of the prompt in the call.
+        prompt: u32,
+    },
     /// Speech or a key stopped the assistant.
     Interrupted {
+        /// Number of the prompt in the call.
+        prompt: u32,
+    },
+    /// What was said over the assistant was not meant for it.
+    SpokeAside {
+        /// What it was.
+        kind: AsideKind,
+        /// The words, where there were any.
+        text: String,
+        /// Begin of the speech, ms since the ring.
+        began_ms: u64,
+        /// End of the speech, ms since the ring.
+        ended_ms: u64,
+    },
+    /// What was stopped goes on, at the first word that was not heard.
+    WentOn {
         /// Number of the prompt in the call.
         prompt: u32,
     },
@@ -394,6 +415,16 @@ pub enum OneWayCause {
     Nothing,
     /// Packets that were not agreed on: another codec, or no RTP.
     NotAgreed,
+}
+
+/// What was said over the assistant and not to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AsideKind {
+    /// "mm-hm": the caller listens.
+    Acknowledgement,
+    /// A cough, a noise, somebody else in the room.
+    Noise,
 }
 
 /// Who owes the next sound.

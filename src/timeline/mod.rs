@@ -13,7 +13,7 @@ pub use context::{
     ActionFact, ContextPacket, Line, Links, PACKET_VERSION, SlotFact, Speaker, Trigger, Verified,
 };
 pub use entry::{
-    CallId, Debtor, Direction, ENTRY_VERSION, Entry, LegKind, LegRole, OneWayCause, Outcome,
-    RepairCause, ToolVerdict, What,
+    AsideKind, CallId, Debtor, Direction, ENTRY_VERSION, Entry, LegKind, LegRole, OneWayCause,
+    Outcome, RepairCause, ToolVerdict, What,
 };
 pub use transcript::Transcript;

@@ -1,4 +1,5 @@
-//! The floor: when the caller's turn begins, when it ends, and what stops the assistant.
+//! The floor: when the caller's turn begins, when it ends, and what becomes of speech over the
+//! assistant.
 //!
 //! ```text
 //!            voice            speech_min           silence ≥ pause
@@ -7,8 +8,16 @@
 //!    └───── silence ─────┘ (Dropped)         └─┴───────┘
 //! ```
 //!
-//! Fed one speech probability a frame. The simple form: a hangover and a pause that depends on
-//! what is expected and on a judge; ducking and backchannels are deliberately absent yet.
+//! and beside it, while the assistant speaks and yields to speech:
+//!
+//! ```text
+//!            voice ≥ duck            it wants the floor
+//!  nothing ──────────────► Ducking ─────────────────────► Interrupting
+//!                             │ silence, or the turn ends
+//!                             └──────────────────────────► Released
+//! ```
+//!
+//! Fed what the ear has heard of every 20 ms.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +25,28 @@ use std::time::Duration;
 use cordboard_audio::MediaTime;
 use cordboard_models::speech::Expectation;
 
-use super::TurnSettings;
+use super::overlap::Overlap;
+use super::{BargeIn, Heard, TurnSettings};
 
 /// Silence within a turn after which the judge is asked, and asked again as often.
 const JUDGE_EVERY: Duration = Duration::from_millis(100);
 /// Silence that ends an onset which never grew into speech.
 const ONSET_GAP: Duration = Duration::from_millis(160);
+/// Silence after which what was ducked for rises again.
+const RELEASE_GAP: Duration = Duration::from_millis(240);
+/// Length of the stretch that one frame stands for.
+const FRAME: Duration = Duration::from_millis(20);
+
+/// What the assistant does meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meanwhile {
+    /// It is silent.
+    Listens,
+    /// It speaks, and speech does not stop it.
+    Insists,
+    /// It speaks, and yields to speech.
+    Yields,
+}
 
 /// What the floor has to say after a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,7 +60,11 @@ pub enum FloorEvent {
         /// First voice.
         at: MediaTime,
     },
-    /// Speech over the assistant has lasted long enough to stop it.
+    /// Somebody speaks over the assistant; what it is will be seen. Until then it is to be quieter.
+    Ducking,
+    /// What it was ducked for is over and was no interruption: the level returns.
+    Released,
+    /// Speech over the assistant wants the floor: it is to stop.
     Interrupting,
     /// The caller pauses: is the turn over?
     Pausing {
@@ -48,14 +77,43 @@ pub enum FloorEvent {
         began: MediaTime,
         /// Last voice.
         ended: MediaTime,
+        /// How it stood to the assistant's speech.
+        manner: Manner,
     },
 }
+
+/// How a turn stood to the assistant's speech.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// A turn of its own: after the assistant, or it has stopped the assistant.
+    Turn,
+    /// Over the assistant, which was not stopped by it.
+    Aside,
+    /// As `Aside`, and weak enough to be the assistant's own voice coming back.
+    Faint,
+}
+
+/// At most so many come of one frame.
+pub type FloorEvents = [Option<FloorEvent>; 3];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Silent,
     Onset { began: MediaTime, last_voice: MediaTime, voiced: Duration },
-    Speaking { began: MediaTime, last_voice: MediaTime, judged: Duration, interrupted: bool },
+    Speaking { began: MediaTime, last_voice: MediaTime, judged: Duration },
+}
+
+/// What has become of the speech over the assistant in the present turn.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Over {
+    overlap: Overlap,
+    /// Speech before that, and whether all of it may have been an echo.
+    past: Duration,
+    loud: bool,
+    ducked: bool,
+    interrupted: bool,
+    /// Voice while the assistant was silent: then it is a turn like any other.
+    alone: Duration,
 }
 
 /// Who holds the floor.
@@ -65,13 +123,20 @@ pub struct Floor {
     expectation: Arc<Expectation>,
     over: f32,
     state: State,
+    talk_over: Over,
 }
 
 impl Floor {
     /// Makes a floor that nobody holds.
     #[must_use]
     pub fn new(settings: TurnSettings) -> Self {
-        Self { settings, expectation: Arc::default(), over: 0.0, state: State::Silent }
+        Self {
+            settings,
+            expectation: Arc::default(),
+            over: 0.0,
+            state: State::Silent,
+            talk_over: Over::default(),
+        }
     }
 
     /// Says what the caller may say next; it sets the pause that ends the turn.
@@ -84,26 +149,30 @@ impl Floor {
         self.over = over;
     }
 
-    /// Takes the speech probability of the 20 ms that end at `now`; `assistant_yields` is whether
-    /// the assistant speaks and may be stopped by speech. Gives at most two events.
-    pub fn voice(
-        &mut self,
-        now: MediaTime,
-        probability: f32,
-        assistant_yields: bool,
-    ) -> [Option<FloorEvent>; 2] {
-        match self.state {
-            State::Silent => [self.silent(now, probability), None],
+    /// Takes the 20 ms that end at `now`, and what the assistant does meanwhile.
+    pub fn hear(&mut self, now: MediaTime, heard: &Heard, meanwhile: Meanwhile) -> FloorEvents {
+        let was_silent = self.state == State::Silent;
+        let own = match self.state {
+            State::Silent => [self.silent(now, heard.probability), None],
             State::Onset { began, last_voice, voiced } => {
-                self.onset(now, probability, (began, last_voice, voiced))
+                [self.onset(now, heard.probability, (began, last_voice, voiced)), None]
             }
-            State::Speaking { .. } => self.speaking(now, probability, assistant_yields),
+            State::Speaking { .. } => self.speaking(now, heard.probability),
+        };
+        if was_silent {
+            self.talk_over = Over::default();
         }
+        let over = self.talk_over(now, heard, meanwhile);
+        if self.state == State::Silent {
+            return self.ended(own, over);
+        }
+        [own[0], over, own[1]]
     }
 
     /// Takes the floor away from the caller, as when a human takes over.
-    pub const fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.state = State::Silent;
+        self.talk_over = Over::default();
     }
 
     /// Whether the caller is speaking, an onset included.
@@ -126,57 +195,114 @@ impl Floor {
         now: MediaTime,
         probability: f32,
         (began, last_voice, voiced): (MediaTime, MediaTime, Duration),
-    ) -> [Option<FloorEvent>; 2] {
+    ) -> Option<FloorEvent> {
         if probability < self.settings.voice_off {
             if now.since(last_voice) < ONSET_GAP {
-                return [None, None];
+                return None;
             }
             self.state = State::Silent;
-            return [Some(FloorEvent::Dropped), None];
+            return Some(FloorEvent::Dropped);
         }
         let voiced = voiced + FRAME;
         if voiced < self.settings.speech_min {
             self.state = State::Onset { began, last_voice: now, voiced };
-            return [None, None];
+            return None;
         }
-        self.state =
-            State::Speaking { began, last_voice: now, judged: Duration::ZERO, interrupted: false };
-        [Some(FloorEvent::Began { at: began }), None]
+        self.state = State::Speaking { began, last_voice: now, judged: Duration::ZERO };
+        Some(FloorEvent::Began { at: began })
     }
 
-    fn speaking(
-        &mut self,
-        now: MediaTime,
-        probability: f32,
-        assistant_yields: bool,
-    ) -> [Option<FloorEvent>; 2] {
-        let State::Speaking { began, last_voice, judged, interrupted } = &mut self.state else {
+    fn speaking(&mut self, now: MediaTime, probability: f32) -> [Option<FloorEvent>; 2] {
+        let State::Speaking { began, last_voice, judged } = &mut self.state else {
             return [None, None];
         };
-        let voiced = probability >= self.settings.voice_off;
-        if voiced {
+        if probability >= self.settings.voice_off {
             *last_voice = now;
             *judged = Duration::ZERO;
         }
-        // The hangover is no voice: a cough that is over stops nothing.
-        let long_enough = voiced && now.since(*began) + FRAME >= self.settings.barge_in;
-        let stop = assistant_yields && !*interrupted && long_enough;
-        *interrupted |= stop;
-        let stop = stop.then_some(FloorEvent::Interrupting);
         let silence = now.since(*last_voice);
         let pause = self.settings.pause.for_turn(&self.expectation, self.over);
         if silence >= pause || now.since(*began) >= self.settings.turn_max {
-            let yielded = FloorEvent::Yielded { began: *began, ended: *last_voice };
+            let (began, ended) = (*began, *last_voice);
             self.state = State::Silent;
-            return [stop, Some(yielded)];
+            return [Some(FloorEvent::Yielded { began, ended, manner: Manner::Turn }), None];
         }
         let ask = silence >= *judged + JUDGE_EVERY;
         if ask {
             *judged = silence;
         }
-        [stop, ask.then_some(FloorEvent::Pausing { silence })]
+        [None, ask.then_some(FloorEvent::Pausing { silence })]
+    }
+
+    /// What the speech over the assistant comes to.
+    fn talk_over(
+        &mut self,
+        now: MediaTime,
+        heard: &Heard,
+        meanwhile: Meanwhile,
+    ) -> Option<FloorEvent> {
+        let (State::Onset { last_voice, .. } | State::Speaking { last_voice, .. }) = self.state
+        else {
+            return None;
+        };
+        let over = &mut self.talk_over;
+        let speech = heard.probability >= self.settings.voice_off;
+        if meanwhile == Meanwhile::Listens && speech {
+            over.alone += FRAME;
+        }
+        if meanwhile != Meanwhile::Listens {
+            over.overlap.hear(heard, speech);
+            over.loud |= speech && !over.overlap.may_be_echo();
+        }
+        if meanwhile != Meanwhile::Yields || over.interrupted {
+            // It has come to its end by itself.
+            return std::mem::take(&mut over.ducked).then_some(FloorEvent::Released);
+        }
+        if now.since(last_voice) >= RELEASE_GAP {
+            // What comes next is something else.
+            over.past += std::mem::take(&mut over.overlap).speech_lasting();
+            return std::mem::take(&mut over.ducked).then_some(FloorEvent::Released);
+        }
+        // The hangover is no voice: a cough that is over stops nothing.
+        if !speech {
+            return None;
+        }
+        let lasting = over.overlap.speech_lasting();
+        let wants_floor = match self.settings.barge_in {
+            BargeIn::Cut { after } => lasting >= after,
+            BargeIn::Decide { .. } => over.overlap.wants_floor(),
+        };
+        if wants_floor {
+            (over.interrupted, over.ducked) = (true, false);
+            return Some(FloorEvent::Interrupting);
+        }
+        match self.settings.barge_in {
+            BargeIn::Decide { duck } if lasting >= duck && !over.ducked => {
+                over.ducked = !over.overlap.may_be_echo();
+                over.ducked.then_some(FloorEvent::Ducking)
+            }
+            BargeIn::Decide { .. } | BargeIn::Cut { .. } => None,
+        }
+    }
+
+    /// The turn, or what looked like one, has ended with this frame.
+    fn ended(&mut self, own: [Option<FloorEvent>; 2], event: Option<FloorEvent>) -> FloorEvents {
+        let talk_over = std::mem::take(&mut self.talk_over);
+        let released = talk_over.ducked.then_some(FloorEvent::Released).or(event);
+        let over = talk_over.past + talk_over.overlap.speech_lasting();
+        let own_turn =
+            over.is_zero() || talk_over.interrupted || talk_over.alone >= self.settings.speech_min;
+        let manner = match (own_turn, talk_over.loud) {
+            (true, _) => Manner::Turn,
+            (false, true) => Manner::Aside,
+            (false, false) => Manner::Faint,
+        };
+        let own = own.map(|event| match event {
+            Some(FloorEvent::Yielded { began, ended, .. }) => {
+                Some(FloorEvent::Yielded { began, ended, manner })
+            }
+            other => other,
+        });
+        [released, own[0], own[1]]
     }
 }
-
-/// Length of the stretch that one probability stands for.
-const FRAME: Duration = Duration::from_millis(20);

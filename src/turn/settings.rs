@@ -13,14 +13,36 @@ pub struct TurnSettings {
     pub voice_off: f32,
     /// Voice shorter than this is a click or a breath, and no turn.
     pub speech_min: Duration,
-    /// Voice over the assistant must last this long before it stops the assistant.
-    pub barge_in: Duration,
+    /// What speech over the assistant does.
+    pub barge_in: BargeIn,
     /// The pause that ends a turn where nothing hints at its end.
     pub pause: Pauses,
     /// Silence after a question before the caller is asked again.
     pub no_input: Duration,
     /// The longest turn; what comes after is a new one.
     pub turn_max: Duration,
+}
+
+/// What speech over the assistant does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BargeIn {
+    /// It lowers the assistant's voice after so much speech, until it is known what it is: what
+    /// wants the floor stops the assistant, what does not lets its voice rise again.
+    Decide {
+        /// Speech over the assistant before its voice is lowered.
+        duck: Duration,
+    },
+    /// So much of it stops the assistant, whatever it is.
+    Cut {
+        /// Speech over the assistant before it stops.
+        after: Duration,
+    },
+}
+
+impl Default for BargeIn {
+    fn default() -> Self {
+        Self::Decide { duck: Duration::from_millis(60) }
+    }
 }
 
 /// Pauses that end a turn, by what is expected.
@@ -56,7 +78,7 @@ impl Default for TurnSettings {
             voice_on: 0.5,
             voice_off: 0.35,
             speech_min: Duration::from_millis(100),
-            barge_in: Duration::from_millis(160),
+            barge_in: BargeIn::default(),
             pause: Pauses::default(),
             no_input: Duration::from_millis(6_000),
             turn_max: Duration::from_secs(30),

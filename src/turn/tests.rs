@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cordboard_audio::MediaTime;
+use cordboard_audio::prosody::Timbre;
 use cordboard_models::speech::{Expectation, SlotKind};
 use proptest::prelude::*;
 
@@ -25,28 +26,48 @@ impl Room {
         Self { floor, now: MediaTime::ZERO, events: Vec::new() }
     }
 
-    fn hear(&mut self, lasting_ms: u64, probability: f32, assistant_yields: bool) -> &mut Self {
-        for _ in 0..lasting_ms / 20 {
+    fn hear(&mut self, lasting_ms: u64, probability: f32, meanwhile: Meanwhile) -> &mut Self {
+        self.hear_sound(lasting_ms, &|_| speech(probability), meanwhile)
+    }
+
+    /// Frame by frame, what such a sound is like.
+    fn hear_sound(
+        &mut self,
+        lasting_ms: u64,
+        sound: &dyn Fn(u64) -> Heard,
+        meanwhile: Meanwhile,
+    ) -> &mut Self {
+        for frame in 0..lasting_ms / 20 {
             self.now = self.now + FRAME;
             let at_ms = self.now.as_millis();
-            let events = self.floor.voice(self.now, probability, assistant_yields);
+            let events = self.floor.hear(self.now, &sound(frame), meanwhile);
             self.events.extend(events.into_iter().flatten().map(|event| (at_ms, event)));
         }
         self
     }
 
+    fn times(&self, wanted: FloorEvent) -> Vec<u64> {
+        self.events.iter().filter(|(_, event)| *event == wanted).map(|(at, _)| *at).collect()
+    }
+
     fn voice(&mut self, lasting_ms: u64) -> &mut Self {
-        self.hear(lasting_ms, 0.9, false)
+        self.hear(lasting_ms, 0.9, Meanwhile::Listens)
     }
 
     fn silence(&mut self, lasting_ms: u64) -> &mut Self {
-        self.hear(lasting_ms, 0.02, false)
+        self.hear(lasting_ms, 0.02, Meanwhile::Listens)
     }
 
     fn yields(&self) -> Vec<u64> {
         let is_end = |event: &FloorEvent| matches!(event, FloorEvent::Yielded { .. });
         self.events.iter().filter(|(_, event)| is_end(event)).map(|(at, _)| *at).collect()
     }
+}
+
+/// A frame of talk, of such a probability.
+fn speech(probability: f32) -> Heard {
+    let timbre = Timbre { level_dbov: -26.0, voicing: 0.8, pitch_hz: 140.0, movement: 1.5 };
+    Heard { probability, timbre, played_dbov: -20.0, echoless: false }
 }
 
 fn digits() -> Expectation {
@@ -111,24 +132,88 @@ fn the_judge_is_asked_in_every_pause_and_never_while_the_caller_speaks() {
 }
 
 #[test]
-fn speech_over_a_yielding_assistant_stops_it_once_and_within_a_syllable() {
+fn speech_over_a_yielding_assistant_lowers_it_at_once_and_stops_it_once() {
     let mut room = Room::new(yes_no());
-    room.silence(200).hear(800, 0.9, true);
-    let stops: Vec<_> = room
-        .events
-        .iter()
-        .filter(|(_, event)| *event == FloorEvent::Interrupting)
-        .map(|(at, _)| *at)
-        .collect();
-    assert_eq!(stops.len(), 1);
-    assert!(stops[0] - 200 <= 200, "stopped after {} ms", stops[0] - 200);
+    room.silence(200).hear(800, 0.9, Meanwhile::Yields);
+    let (ducks, stops) = (room.times(FloorEvent::Ducking), room.times(FloorEvent::Interrupting));
+    assert_eq!((ducks.len(), stops.len()), (1, 1));
+    assert!(ducks[0] - 200 <= 80, "ducked after {} ms", ducks[0] - 200);
+    assert!(stops[0] - 200 <= 300, "stopped after {} ms", stops[0] - 200);
+}
+
+#[test]
+fn where_everything_cuts_speech_stops_the_assistant_without_ducking_it() {
+    let after = Duration::from_millis(60);
+    let settings = TurnSettings { barge_in: BargeIn::Cut { after }, ..TurnSettings::default() };
+    let mut room = Room::new(yes_no());
+    room.floor = Floor::new(settings);
+    room.silence(200).hear(800, 0.9, Meanwhile::Yields);
+    assert_eq!(room.times(FloorEvent::Interrupting), [260]);
+    assert!(room.times(FloorEvent::Ducking).is_empty(), "{:?}", room.events);
+}
+
+#[test]
+fn a_cough_lowers_the_assistant_and_its_level_returns() {
+    for cough_ms in [60, 100, 120, 140] {
+        let mut room = Room::new(Expectation::default());
+        room.silence(200).hear(cough_ms, 0.9, Meanwhile::Yields).hear(
+            2_000,
+            0.02,
+            Meanwhile::Yields,
+        );
+        assert!(room.times(FloorEvent::Interrupting).is_empty(), "{:?}", room.events);
+        let (ducks, ends) = (room.times(FloorEvent::Ducking), room.times(FloorEvent::Released));
+        assert_eq!((ducks.len(), ends.len()), (1, 1), "{cough_ms} ms: {:?}", room.events);
+        assert!(ends[0] <= 200 + cough_ms + 260);
+    }
+}
+
+#[test]
+fn what_was_said_aside_is_told_from_what_was_said_when_the_assistant_had_ended() {
+    for (silent_ms, expected) in [(0, Manner::Aside), (60, Manner::Aside), (400, Manner::Turn)] {
+        let mut room = Room::new(yes_no());
+        room.silence(200).hear(160, 0.9, Meanwhile::Yields).voice(silent_ms).hear(
+            2_000,
+            0.02,
+            Meanwhile::Yields,
+        );
+        let asides = room.events.iter().filter_map(|(_, event)| match event {
+            FloorEvent::Yielded { manner, .. } => Some(*manner),
+            _ => None,
+        });
+        assert_eq!(asides.collect::<Vec<_>>(), [expected], "{silent_ms}");
+    }
+}
+
+#[test]
+fn what_may_be_the_assistants_own_voice_stops_nothing_and_says_so() {
+    let mut room = Room::new(yes_no());
+    let weak = |_| {
+        let heard = speech(0.95);
+        Heard { timbre: Timbre { level_dbov: -36.0, ..heard.timbre }, ..heard }
+    };
+    room.silence(200).hear_sound(3_000, &weak, Meanwhile::Yields);
+    room.hear(2_000, 0.02, Meanwhile::Yields);
+    assert!(room.times(FloorEvent::Interrupting).is_empty(), "{:?}", room.events);
+    let faint = |(_, event): &(u64, FloorEvent)| {
+        matches!(event, FloorEvent::Yielded { manner: Manner::Faint, .. })
+    };
+    assert!(room.events.iter().any(faint), "{:?}", room.events);
+}
+
+#[test]
+fn an_assistant_that_ends_while_it_is_lowered_is_lowered_no_more() {
+    let mut room = Room::new(yes_no());
+    room.silence(200).hear(100, 0.9, Meanwhile::Yields).voice(300);
+    assert_eq!(room.times(FloorEvent::Released), [320]);
 }
 
 #[test]
 fn speech_over_legal_text_is_a_turn_and_stops_nothing() {
     let mut room = Room::new(yes_no());
-    room.hear(600, 0.9, false).silence(1_000);
-    assert!(!room.events.iter().any(|(_, event)| *event == FloorEvent::Interrupting));
+    room.hear(600, 0.9, Meanwhile::Insists).silence(1_000);
+    assert!(room.times(FloorEvent::Interrupting).is_empty(), "{:?}", room.events);
+    assert!(room.times(FloorEvent::Ducking).is_empty(), "{:?}", room.events);
     assert_eq!(room.yields().len(), 1);
 }
 
@@ -178,15 +263,6 @@ fn sound_pays_every_debt() {
 }
 
 #[test]
-fn a_cough_over_the_assistant_stops_nothing_even_when_its_turn_has_not_ended() {
-    for cough_ms in [100, 120, 140] {
-        let mut room = Room::new(Expectation::default());
-        room.silence(200).hear(cough_ms, 0.9, true).hear(1_000, 0.02, true);
-        assert!(!room.events.iter().any(|(_, event)| *event == FloorEvent::Interrupting));
-    }
-}
-
-#[test]
 fn a_deferred_filler_is_due_as_soon_as_there_is_something_to_explain() {
     let mut watch = SilenceWatch::new(Duration::from_secs(6));
     watch.quiet(MediaTime::ZERO, MediaTime::ZERO, Debtor::Assistant);
@@ -212,31 +288,60 @@ fn a_debt_that_changes_hands_begins_anew() {
 
 proptest! {
     #[test]
-    fn turns_begin_before_they_end_and_never_overlap(
-        stretches in prop::collection::vec((0u64..1_500, 0.0f32..1.0, any::<bool>()), 1..40),
+    fn turns_begin_before_they_end_and_what_is_lowered_rises_or_stops(
+        stretches in prop::collection::vec(
+            (0u64..1_500, 0.0f32..1.0, 0usize..3, -60.0f32..-10.0),
+            1..40,
+        ),
+        cuts in any::<bool>(),
     ) {
+        let after = Duration::from_millis(60);
+        let barge_in = if cuts { BargeIn::Cut { after } } else { BargeIn::default() };
         let mut room = Room::new(digits());
-        for (lasting_ms, probability, yields) in stretches {
-            room.hear(lasting_ms, probability, yields);
+        room.floor = Floor::new(TurnSettings { barge_in, ..TurnSettings::default() });
+        for (lasting_ms, probability, meanwhile, played_dbov) in stretches {
+            let meanwhile =
+                [Meanwhile::Listens, Meanwhile::Insists, Meanwhile::Yields][meanwhile];
+            let sound = move |_| Heard { played_dbov, ..speech(probability) };
+            room.hear_sound(lasting_ms, &sound, meanwhile);
         }
         room.silence(5_000);
-        let mut open = false;
+        let (mut open, mut begun, mut ducked) = (false, false, false);
         let mut last_end = MediaTime::ZERO;
         for (_, event) in &room.events {
             match event {
-                FloorEvent::Began { at } => {
-                    prop_assert!(!open && *at >= last_end);
-                    open = true;
+                FloorEvent::Onset => {
+                    prop_assert!(!open);
+                    (open, begun) = (true, false);
                 }
-                FloorEvent::Yielded { began, ended } => {
-                    prop_assert!(open && began <= ended);
+                FloorEvent::Began { at } => {
+                    prop_assert!(open && !begun && *at >= last_end);
+                    begun = true;
+                }
+                FloorEvent::Yielded { began, ended, .. } => {
+                    prop_assert!(open && begun && began <= ended && !ducked);
                     last_end = *ended;
                     open = false;
                 }
-                FloorEvent::Interrupting | FloorEvent::Pausing { .. } => prop_assert!(open),
-                FloorEvent::Onset | FloorEvent::Dropped => prop_assert!(!open),
+                FloorEvent::Dropped => {
+                    prop_assert!(open && !begun && !ducked);
+                    open = false;
+                }
+                FloorEvent::Ducking => {
+                    prop_assert!(open && !ducked && !cuts);
+                    ducked = true;
+                }
+                FloorEvent::Released => {
+                    prop_assert!(ducked);
+                    ducked = false;
+                }
+                FloorEvent::Interrupting => {
+                    prop_assert!(open);
+                    ducked = false;
+                }
+                FloorEvent::Pausing { .. } => prop_assert!(open && begun),
             }
         }
-        prop_assert!(!open && !room.floor.caller_holds());
+        prop_assert!(!open && !ducked && !room.floor.caller_holds());
     }
 }

@@ -67,7 +67,7 @@ fn six_digits_with_pauses_between_them_are_one_turn_for_a_real_detector() {
 }
 
 #[test]
-fn a_real_detector_lets_a_voice_stop_a_prompt_soon() {
+fn a_real_detector_lets_a_voice_lower_a_prompt_at_once_and_stop_it_soon() {
     for speaker in SPEAKERS {
         let Some(number) = digits(speaker, "123456") else { return };
         let mut world = World::ringing();
@@ -78,7 +78,10 @@ fn a_real_detector_lets_a_voice_stop_a_prompt_soon() {
         let onset = world.now;
         speaks(&mut world, &number, "where is my order one two three four five six");
         let stopped = world.time_of(|what| matches!(what, What::Interrupted { .. }));
-        assert!(stopped.since(onset) <= Duration::from_millis(500), "{speaker}");
+        let lowered = world.time_of(|what| matches!(what, What::Ducked { .. }));
+        assert!(lowered.since(onset) <= Duration::from_millis(400), "{speaker} {lowered:?}");
+        // Digits one by one are each as short as an acknowledgement.
+        assert!(stopped.since(onset) <= Duration::from_millis(1_500), "{speaker} {stopped:?}");
         world.hears("Is that right?");
         world.hangs_up();
         assert_eq!(world.ends(0).0, Outcome::Abandoned);

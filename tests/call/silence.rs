@@ -230,6 +230,13 @@ impl Meter {
                 self.speaking &= self.began > MediaTime::from_millis(*ended_ms);
                 self.is_ours(at);
             }
+            What::SpokeAside { ended_ms, .. } => {
+                self.speaking &= self.began > MediaTime::from_millis(*ended_ms);
+                if self.said && !self.is_at_work() && self.turn == Turn::Ours {
+                    // The question was whole, and is the caller's to answer still.
+                    self.turn = Turn::Open;
+                }
+            }
             What::Keyed { role: LegRole::Caller, .. } => {
                 (self.keyed, self.mute) = (Some(at), false);
                 if self.speaking && at.since(self.quiet) < IN_TURN {

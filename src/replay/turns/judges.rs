@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use cordboard_models::turn_end::SmartTurn;
 
-use super::room::{Heard, Said};
+use super::room::Said;
 use super::score::{FRAME, FRAME_MS};
+use crate::turn::Heard;
 
 /// Hangovers of the sweep, ms.
 pub(super) const HANGOVERS_MS: [f32; 20] = [

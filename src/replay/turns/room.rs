@@ -15,9 +15,9 @@ use cordboard_models::speech::{
 use cordboard_models::turn_end::TextJudge;
 use serde_json::{Value, json};
 
-use super::label::TurnLabel;
+use super::label::{EventLabel, TurnLabel};
 use super::score::{FRAME, FRAME_MS, Recording};
-use crate::turn::{Floor, FloorEvent, Pauses, TurnSettings};
+use crate::turn::{Ear, Floor, FloorEvent, Heard, Meanwhile, Pauses, TurnSettings};
 
 /// What the sweep sets the room's one threshold to: here a factor on its pauses.
 pub(super) const THRESHOLDS: [f32; 16] =
@@ -27,32 +27,28 @@ pub(super) const AS_SET: f32 = 1.0;
 /// How late the stand-in recognizer is after a word's end.
 const RECOGNIZER_MS: u32 = 300;
 
-/// What the room knows of 20 ms of a recording before it decides; the same at every threshold.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Heard {
-    /// Probability of speech on the caller's side.
-    pub(super) probability: f32,
-}
-
 /// What the room says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     /// The caller's turn is over.
     Yielded,
     /// The assistant is made quieter, until it is known what this is.
-    #[allow(dead_code, reason = "a floor that ducks says so")]
     Ducked,
     /// The assistant stops.
     Stopped,
     /// A stop was taken back: the assistant goes on.
-    #[allow(dead_code, reason = "a floor that resumes says so")]
     Resumed,
 }
 
 /// Listens to a recording as a call does, frame by frame.
 pub(super) fn listen(recording: &Recording, mut meter: SpeechMeter) -> Vec<Heard> {
-    let frames = recording.uplink.chunks_exact(FRAME);
-    frames.map(|frame| Heard { probability: meter.hear(frame).unwrap_or(0.0) }).collect()
+    let mut ear = Ear::default();
+    let frames = recording.uplink.chunks_exact(FRAME).zip(recording.downlink.chunks_exact(FRAME));
+    let heard = frames.map(|(uplink, downlink)| {
+        let probability = meter.hear(uplink).unwrap_or(0.0);
+        ear.hear(uplink, downlink, probability)
+    });
+    heard.collect()
 }
 
 /// The room at work on one recording.
@@ -81,13 +77,15 @@ impl<'a> Room<'a> {
         mut say: impl FnMut(Said),
     ) {
         let now = MediaTime::from_millis(u64::from(now_ms));
-        for event in self.floor.voice(now, heard.probability, speaks).into_iter().flatten() {
+        let meanwhile = if speaks { Meanwhile::Yields } else { Meanwhile::Listens };
+        for event in self.floor.hear(now, &heard, meanwhile).into_iter().flatten() {
             match event {
                 FloorEvent::Onset => self.began_ms = now_ms.saturating_sub(FRAME_MS),
                 FloorEvent::Pausing { silence } => self.judge(now_ms, silence),
+                FloorEvent::Ducking => say(Said::Ducked),
                 FloorEvent::Interrupting => say(Said::Stopped),
                 FloorEvent::Yielded { .. } => say(Said::Yielded),
-                FloorEvent::Began { .. } | FloorEvent::Dropped => {}
+                FloorEvent::Began { .. } | FloorEvent::Dropped | FloorEvent::Released => {}
             }
         }
     }
@@ -145,6 +143,34 @@ pub(super) fn features(
         }
     }
     rows
+}
+
+/// What the room hears over the assistant, a row for each frame, with whether the assistant has to
+/// stop for it: for fitting the decision.
+pub(super) fn overlaps(recording: &Recording, heard: &[Heard]) -> Vec<Value> {
+    let label = &recording.label;
+    let frames = (1..).map(|frame| frame * FRAME_MS).zip(heard);
+    let row = |(at_ms, heard): (u32, &Heard)| {
+        let here = |it: &&EventLabel| (it.begin_ms..it.end_ms + FRAME_MS).contains(&at_ms);
+        let event = label.events.iter().find(here).map(|event| event.what.clone());
+        let stop = label.kind.must_stop() && event.as_ref().is_some_and(|what| what != "echo");
+        json!({
+            "file": label.file,
+            "half": label.half.to_string(),
+            "kind": label.kind.name(),
+            "at_ms": at_ms,
+            "event": event,
+            "stop": stop,
+            "voice": heard.probability,
+            "played_dbov": heard.played_dbov,
+            "echoless": heard.echoless,
+            "level_dbov": heard.timbre.level_dbov,
+            "voicing": heard.timbre.voicing,
+            "pitch_hz": heard.timbre.pitch_hz,
+            "movement": heard.timbre.movement,
+        })
+    };
+    frames.map(row).collect()
 }
 
 /// For how long the detector has heard no voice, at each frame: what the room takes for silence.

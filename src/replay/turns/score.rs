@@ -13,10 +13,10 @@ use super::judges::{Asking, HANGOVERS_MS, Hangover, Smart, THETAS};
 use super::label::{Half, Label, TurnLabel};
 use super::make::at_once;
 use super::report::{Report, TurnScore};
-use super::room::{self, Heard, Room, Said};
+use super::room::{self, Room, Said};
 use super::stops::OverScore;
 use super::{LABELS, ScoreError};
-use crate::turn::TurnSettings;
+use crate::turn::{Heard, TurnSettings};
 
 /// 20 ms at 8 kHz.
 pub(super) const FRAME: usize = 160;
@@ -176,7 +176,10 @@ fn one(
     let heard = room::listen(recording, meter);
     let mut outcome = Outcome { turns: Vec::new(), overs: Vec::new(), features: Vec::new() };
     if bench.features.is_some() {
-        let rows = room::features(recording, &heard, &bench.settings);
+        let mut rows = room::features(recording, &heard, &bench.settings);
+        if recording.label.turns.is_empty() {
+            rows = room::overlaps(recording, &heard);
+        }
         outcome.features = rows.iter().map(ToString::to_string).collect();
     }
     let turn = recording.label.turns.first();

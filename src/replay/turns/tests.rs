@@ -6,11 +6,11 @@ use std::path::Path;
 use super::make::{Counts, make_of};
 use super::make_tests::{made, sources};
 use super::report::{Point, TurnScore};
-use super::room::{AS_SET, Heard, Said};
+use super::room::{AS_SET, Said};
 use super::score::{Counted, count, over_said, yields};
 use super::stops::OverScore;
 use super::*;
-use crate::turn::TurnSettings;
+use crate::turn::{Heard, TurnSettings};
 
 fn bench(folder: &Path) -> Bench {
     Bench {
@@ -28,7 +28,7 @@ fn bench(folder: &Path) -> Bench {
 fn heard(stretches: &[(u32, bool)]) -> Vec<Heard> {
     let frames = stretches.iter().flat_map(|(long_ms, voiced)| {
         let probability = if *voiced { 0.95 } else { 0.01 };
-        vec![Heard { probability }; (long_ms / 20) as usize]
+        vec![Heard { probability, ..Heard::default() }; (long_ms / 20) as usize]
     });
     frames.collect()
 }

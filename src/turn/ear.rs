@@ -1,0 +1,169 @@
+//! What the floor hears of the caller's side in 20 ms: how likely it is speech, what it is like, and
+//! how it compares to what the caller is played.
+//!
+//! While the assistant is heard, a caller mostly listens; what comes then is the line, the room, and
+//! the assistant's own voice coming back. Their usual level is learnt, and what hardly rises above
+//! it is no voice, whatever it sounds like. Deliberately absent: taking an echo out.
+
+use cordboard_audio::level::{FLOOR_DBOV, level_dbov};
+use cordboard_audio::prosody::{Prosody, Timbre};
+
+/// Frames for which what was played may still come back: 600 ms.
+const RETURNING: usize = 30;
+/// What is played below this is not heard at the far end, dBov.
+const PLAYED_DBOV: f32 = -50.0;
+/// A voice is at least so far above what usually comes while the assistant is heard, dB.
+const ABOVE_USUAL_DB: f32 = 6.0;
+/// How fast the usual level is learnt, dB a frame: over the first half second, and then.
+const FIRST: Pace = Pace { rise_db: 2.0, fall_db: 0.1 };
+const LATER: Pace = Pace { rise_db: 0.12, fall_db: 0.1 };
+const FIRST_FRAMES: u32 = 25;
+/// A line is hardly quieter, dBov; one that says nothing at all is not learnt from.
+const LINE_DBOV: f32 = -65.0;
+/// Where for a second of it what comes is usually so far below what is played, there is no echo.
+const KNOWN_FRAMES: u32 = 50;
+const ECHOLESS_DB: f32 = 38.0;
+/// Below this probability of speech nothing is measured.
+const PERHAPS: f32 = 0.1;
+
+/// 20 ms of the caller's side.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Heard {
+    /// Probability of speech; none where it is the line, the room or an echo.
+    pub probability: f32,
+    /// What the sound is like.
+    pub timbre: Timbre,
+    /// Level of what was played over the last 600 ms, dBov.
+    pub played_dbov: f32,
+    /// Whether it is known by now that nothing of what is played comes back.
+    pub echoless: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    rise_db: f32,
+    fall_db: f32,
+}
+
+/// Listens to a caller beside what the caller is played.
+///
+/// # Real-time
+/// No allocation; next to nothing while the caller's side is silent.
+#[derive(Debug)]
+pub struct Ear {
+    prosody: Prosody,
+    /// Mean squares of the frames played last, the oldest at `next`.
+    played: [f32; RETURNING],
+    next: usize,
+    /// What usually comes while something is played, dBov, and for how many frames it was learnt.
+    usual_dbov: Option<f32>,
+    learnt: u32,
+}
+
+impl Default for Ear {
+    fn default() -> Self {
+        Self {
+            prosody: Prosody::default(),
+            played: [0.0; RETURNING],
+            next: 0,
+            usual_dbov: None,
+            learnt: 0,
+        }
+    }
+}
+
+impl Ear {
+    /// Takes 20 ms at 8 kHz of what comes, the 20 ms that were sent last, and the probability that
+    /// speech comes.
+    pub fn hear(&mut self, uplink: &[f32], downlink: &[f32], probability: f32) -> Heard {
+        let level_dbov = level_dbov(uplink);
+        let played_dbov = self.played(downlink);
+        let usual_dbov = *self.usual_dbov.get_or_insert(level_dbov.max(LINE_DBOV));
+        let heard_there = played_dbov > PLAYED_DBOV;
+        let above = level_dbov >= usual_dbov + ABOVE_USUAL_DB;
+        if heard_there {
+            self.learn(level_dbov);
+        }
+        let probability = if heard_there && !above { 0.0 } else { probability };
+        let timbre = if probability >= PERHAPS {
+            self.prosody.hear(uplink)
+        } else {
+            self.prosody = Prosody::default();
+            Timbre { level_dbov, ..Timbre::default() }
+        };
+        let echoless = self.learnt >= KNOWN_FRAMES && usual_dbov < played_dbov - ECHOLESS_DB;
+        Heard { probability, timbre, played_dbov, echoless }
+    }
+
+    /// Takes what is played; its level over the last 600 ms.
+    fn played(&mut self, downlink: &[f32]) -> f32 {
+        let energy: f32 = downlink.iter().map(|sample| sample * sample).sum();
+        self.played[self.next] = energy / downlink.len().max(1) as f32;
+        self.next = (self.next + 1) % RETURNING;
+        let mean = self.played.iter().sum::<f32>() / RETURNING as f32;
+        if mean > 0.0 { (10.0 * mean.log10()).max(FLOOR_DBOV) } else { FLOOR_DBOV }
+    }
+
+    fn learn(&mut self, level_dbov: f32) {
+        let pace = if self.learnt < FIRST_FRAMES { FIRST } else { LATER };
+        self.learnt = self.learnt.saturating_add(1);
+        let usual = self.usual_dbov.get_or_insert(level_dbov);
+        *usual += (level_dbov.max(LINE_DBOV) - *usual).clamp(-pace.fall_db, pace.rise_db);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tone of such a level, dBov.
+    fn tone(level_dbov: f32) -> Vec<f32> {
+        let amplitude = 10.0_f32.powf((level_dbov + 3.01) / 20.0);
+        (0..160).map(|n| amplitude * (n as f32 * std::f32::consts::TAU / 40.0).sin()).collect()
+    }
+
+    /// The last of so many frames of these levels.
+    fn heard(ear: &mut Ear, frames: u32, uplink_dbov: f32, downlink_dbov: f32) -> Heard {
+        let (uplink, downlink) = (tone(uplink_dbov), tone(downlink_dbov));
+        let hear = |_| ear.hear(&uplink, &downlink, 0.9);
+        (0..frames).map(hear).last().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_usually_comes_while_the_assistant_is_heard_is_no_voice_and_what_is_louder_is() {
+        let mut ear = Ear::default();
+        heard(&mut ear, 10, -60.0, -20.0);
+        heard(&mut ear, 100, -35.0, -20.0);
+        assert_eq!(heard(&mut ear, 1, -35.0, -20.0).probability, 0.0, "the echo is known");
+        let caller = heard(&mut ear, 1, -24.0, -20.0);
+        assert_eq!(caller.probability, 0.9);
+        assert!((caller.timbre.level_dbov + 24.0).abs() < 0.5);
+        assert!((caller.played_dbov + 20.0).abs() < 0.5);
+    }
+
+    #[test]
+    fn a_voice_from_the_first_frame_of_a_prompt_on_is_heard_where_the_line_was_quiet() {
+        let mut ear = Ear::default();
+        heard(&mut ear, 50, -60.0, -20.0);
+        for frame in 0..25 {
+            assert_eq!(heard(&mut ear, 1, -26.0, -20.0).probability, 0.9, "frame {frame}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_stays_quiet_while_the_assistant_is_heard_is_known_to_have_no_echo() {
+        let mut ear = Ear::default();
+        assert!(!heard(&mut ear, 40, -62.0, -20.0).echoless, "too soon");
+        assert!(heard(&mut ear, 40, -62.0, -20.0).echoless);
+        let mut ear = Ear::default();
+        assert!(!heard(&mut ear, 200, -48.0, -20.0).echoless);
+    }
+
+    #[test]
+    fn where_nothing_is_played_the_level_decides_nothing() {
+        let mut ear = Ear::default();
+        heard(&mut ear, 100, -35.0, -20.0);
+        heard(&mut ear, RETURNING as u32, -70.0, -127.0);
+        assert_eq!(heard(&mut ear, 1, -40.0, -127.0).probability, 0.9);
+    }
+}
