@@ -86,6 +86,8 @@ pub(crate) struct PhoneLeg {
     path: Path,
     seed: u64,
     agreed: Option<Negotiated>,
+    /// Whether the call has been told that it is answered: later ACKs are those of changes.
+    answered: bool,
     stream: Option<(Sender, Latch)>,
     keys: KeyReceiver,
     /// Body of our answer to the INVITE: an answer, or an offer where there was none.
@@ -169,6 +171,7 @@ impl PhoneLeg {
             path,
             seed,
             agreed: None,
+            answered: false,
             stream: None,
             keys: KeyReceiver::default(),
             description: None,
@@ -377,7 +380,7 @@ impl PhoneLeg {
             LegSignal::Acked { sdp } => self.acked(sdp.as_deref()),
             LegSignal::Accepted { sdp } => self.accepted(sdp.as_deref()),
             LegSignal::Progress { sdp, .. } => self.progressed(sdp.as_deref()),
-            LegSignal::ReinviteAccepted { sdp } => [self.reaccepted(sdp.as_deref()), None],
+            LegSignal::ReinviteAccepted { sdp } => self.reanswered(sdp.as_deref()),
             LegSignal::Trace { sent, summary } => {
                 [Some(LegEvent::Signalled { sent, summary }), None]
             }
@@ -392,11 +395,16 @@ impl PhoneLeg {
         }
     }
 
+    /// Our answer has been acknowledged: the first, or one to a change. Where the offer was ours,
+    /// theirs is the answer.
     fn acked(&mut self, sdp: Option<&str>) -> [Option<LegEvent<'static>>; 2] {
-        if self.agreed.is_some() {
-            return [None, Some(LegEvent::Answered)];
+        if self.agreed.is_none() {
+            return self.accepted(sdp);
         }
-        self.accepted(sdp)
+        match std::mem::replace(&mut self.answered, true) {
+            true => self.reanswered(sdp),
+            false => [None, Some(LegEvent::Answered)],
+        }
     }
 
     /// The far end rings, with sound of its own or without. Our offer stays open: branches may
@@ -411,11 +419,25 @@ impl PhoneLeg {
         [codec, Some(LegEvent::Offered)]
     }
 
-    /// Our re-INVITE was accepted.
-    fn reaccepted(&mut self, sdp: Option<&str>) -> Option<LegEvent<'static>> {
-        let agreed = self.negotiation.accept_answer(sdp?).ok()?;
+    /// An offer of ours in the midst of the talk has been answered, in an ACK or a 200. Where
+    /// nothing can be made of the answer the session stays as it was (RFC 3261 §14.1).
+    fn reanswered(&mut self, sdp: Option<&str>) -> [Option<LegEvent<'static>>; 2] {
+        match sdp.map(|sdp| self.negotiation.accept_answer(sdp)) {
+            Some(Ok(agreed)) => self.change(agreed),
+            Some(Err(_)) | None => [None, None],
+        }
+    }
+
+    /// Goes on as was agreed on anew; tells it, and that the far end holds us or takes us back.
+    fn change(&mut self, agreed: Negotiated) -> [Option<LegEvent<'static>>; 2] {
+        let held = self.is_held();
         self.agree(agreed);
-        Some(LegEvent::Renegotiated(codec(agreed.codec)))
+        let hold = match (held, self.is_held()) {
+            (false, true) => Some(LegEvent::Held),
+            (true, false) => Some(LegEvent::Resumed),
+            (true, true) | (false, false) => None,
+        };
+        [Some(LegEvent::Renegotiated(codec(agreed.codec))), hold]
     }
 
     /// The answer to our offer has come, in an ACK or a 200.
@@ -429,6 +451,7 @@ impl PhoneLeg {
         match agreed {
             Some(agreed) => {
                 self.agree(agreed);
+                self.answered = true;
                 [Some(LegEvent::Renegotiated(codec(agreed.codec))), Some(LegEvent::Answered)]
             }
             None => {
@@ -439,7 +462,6 @@ impl PhoneLeg {
     }
 
     fn reinvited(&mut self, sdp: Option<&str>) -> [Option<LegEvent<'static>>; 2] {
-        let held = self.is_held();
         let Some(offer) = sdp else {
             let offer = self.negotiation.offer();
             self.signalling.accept_reinvite(offer);
@@ -447,14 +469,8 @@ impl PhoneLeg {
         };
         match self.negotiation.answer(offer) {
             Ok((agreed, answer)) => {
-                self.agree(agreed);
                 self.signalling.accept_reinvite(answer);
-                let hold = match (held, self.is_held()) {
-                    (false, true) => Some(LegEvent::Held),
-                    (true, false) => Some(LegEvent::Resumed),
-                    (true, true) | (false, false) => None,
-                };
-                [Some(LegEvent::Renegotiated(codec(agreed.codec))), hold]
+                self.change(agreed)
             }
             Err(refusal) => {
                 self.signalling.refuse_reinvite(refusal.status());
@@ -566,3 +582,7 @@ fn info_digit(content_type: &str, body: &[u8]) -> Option<LegEvent<'static>> {
     let duration_ms = field("duration").and_then(|value| value.parse().ok()).unwrap_or(100);
     Key::from_sign(sign).map(|key| LegEvent::Digit { digit: key.sign(), duration_ms })
 }
+
+#[cfg(test)]
+#[path = "phone_tests.rs"]
+mod tests;
