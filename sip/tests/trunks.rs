@@ -7,6 +7,8 @@ mod support;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use cordboard_sip::access::Access;
@@ -421,46 +423,82 @@ async fn a_full_trunk_takes_no_more_calls_either_way() {
     tokio::time::timeout(PATIENCE, room).await.expect("room in time");
 }
 
-/// Answers one name server's questions: SRV for the trunk, addresses for its servers.
-async fn name_server(ports: [u16; 2]) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-    let at = socket.local_addr().unwrap();
-    tokio::spawn(async move {
-        let mut buffer = [0; 512];
-        while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
-            let question_end = 12 + buffer[12..length].iter().position(|it| *it == 0).unwrap() + 5;
-            let kind = u16::from_be_bytes([buffer[question_end - 4], buffer[question_end - 3]]);
-            let records: Vec<Vec<u8>> = match kind {
-                // Weight does not matter: the priorities differ.
-                33 => [(20_u16, ports[1], b"\x01b"), (10, ports[0], b"\x01a")]
-                    .iter()
-                    .map(|(priority, port, name)| {
-                        let mut data = priority.to_be_bytes().to_vec();
-                        data.extend([0, 0]);
-                        data.extend(port.to_be_bytes());
-                        data.extend(*name);
-                        data.extend(b"\x07carrier\x04test\x00");
-                        data
-                    })
-                    .collect(),
-                1 => vec![vec![127, 0, 0, 1]],
-                _ => Vec::new(),
-            };
-            let mut answer = buffer[..question_end].to_vec();
-            answer[2..4].copy_from_slice(&[0x84, 0]);
-            answer[6..8].copy_from_slice(&u16::try_from(records.len()).unwrap().to_be_bytes());
-            answer[8..12].fill(0);
-            for data in records {
-                answer.extend([0xc0, 12]);
-                answer.extend(kind.to_be_bytes());
-                answer.extend([0, 1, 0, 0, 0, 60]);
-                answer.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
-                answer.extend(data);
+/// A name server: SRV for the trunk, addresses for all names.
+#[derive(Clone, Default)]
+struct Names {
+    /// Whether questions for services are refused: SERVFAIL.
+    fails: Arc<AtomicBool>,
+    /// Questions for services so far.
+    asked: Arc<AtomicU32>,
+}
+
+impl Names {
+    async fn serve(&self, ports: [u16; 2]) -> SocketAddr {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let at = socket.local_addr().unwrap();
+        let names = self.clone();
+        tokio::spawn(async move {
+            let mut buffer = [0; 512];
+            while let Ok((length, from)) = socket.recv_from(&mut buffer).await {
+                let answer = names.answer(&buffer[..length], ports);
+                socket.send_to(&answer, from).await.unwrap();
             }
-            socket.send_to(&answer, from).await.unwrap();
+        });
+        at
+    }
+
+    fn answer(&self, question: &[u8], ports: [u16; 2]) -> Vec<u8> {
+        let end = 12 + question[12..].iter().position(|it| *it == 0).unwrap() + 5;
+        let kind = u16::from_be_bytes([question[end - 4], question[end - 3]]);
+        let is_service = kind == 33;
+        self.asked.fetch_add(u32::from(is_service), Ordering::AcqRel);
+        let fails = is_service && self.fails.load(Ordering::Acquire);
+        let records: Vec<Vec<u8>> = match kind {
+            33 if fails => Vec::new(),
+            // Weight does not matter: the priorities differ.
+            33 => [(20_u16, ports[1], b"\x01b"), (10, ports[0], b"\x01a")]
+                .iter()
+                .map(|(priority, port, name)| {
+                    let mut data = priority.to_be_bytes().to_vec();
+                    data.extend([0, 0]);
+                    data.extend(port.to_be_bytes());
+                    data.extend(*name);
+                    data.extend(b"\x07carrier\x04test\x00");
+                    data
+                })
+                .collect(),
+            1 => vec![vec![127, 0, 0, 1]],
+            _ => Vec::new(),
+        };
+        let mut answer = question[..end].to_vec();
+        answer[2..4].copy_from_slice(&[0x84, if fails { 2 } else { 0 }]);
+        answer[6..8].copy_from_slice(&u16::try_from(records.len()).unwrap().to_be_bytes());
+        answer[8..12].fill(0);
+        for data in records {
+            answer.extend([0xc0, 12]);
+            answer.extend(kind.to_be_bytes());
+            // Not to be kept: every question comes here.
+            answer.extend([0, 1, 0, 0, 0, 0]);
+            answer.extend(u16::try_from(data.len()).unwrap().to_be_bytes());
+            answer.extend(data);
         }
-    });
-    at
+        answer
+    }
+}
+
+fn named_trunk() -> Trunk {
+    Trunk { hosts: vec!["carrier.test".parse().unwrap()], ..trunk("carrier", &[]) }
+}
+
+/// Waits until something is so.
+async fn until(is_so: impl Fn() -> bool) {
+    let mut beat = tokio::time::interval(Duration::from_millis(20));
+    let wait = async {
+        while !is_so() {
+            beat.tick().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("in time");
 }
 
 #[tokio::test]
@@ -468,12 +506,59 @@ async fn the_servers_of_a_name_are_rung_in_their_order() {
     let silent = Carrier::new().await;
     let mut there = endpoint(Duration::from_millis(500)).await;
     let ports = [silent.at().port(), there.0.local_udp().unwrap().port()];
-    let names = name_server(ports).await;
-    let mut named = trunk("carrier", &[]);
-    named.hosts = vec!["carrier.test".parse().unwrap()];
-    let (here, _calls) = with_trunks(vec![named], vec![names]).await;
+    let names = Names::default().serve(ports).await;
+    let (here, _calls) = with_trunks(vec![named_trunk()], vec![names]).await;
     let _leg = here.dial(request("tel:+4930123456".to_owned())).unwrap();
     let first = silent.request("INVITE").await;
     assert!(first.0.starts_with("INVITE sip:+4930123456@carrier.test "), "{}", first.0);
     assert_eq!(call(&mut there.1).await.to_user, "+4930123456");
+}
+
+#[tokio::test]
+async fn a_question_for_services_that_goes_wrong_leaves_the_places_as_they_stand() {
+    let (first, second) = (Carrier::new().await, Carrier::new().await);
+    let names = Names::default();
+    let server = names.serve([first.at().port(), second.at().port()]).await;
+    let probed = Trunk { keepalive: Some(Duration::from_secs(1)), ..named_trunk() };
+    let (here, _calls) = with_trunks(vec![probed], vec![server]).await;
+    let known = [(first.at(), true), (second.at(), false)];
+    let answers = async {
+        loop {
+            tokio::select! {
+                options = first.request("OPTIONS") => first.answer(&options, "200 OK", "").await,
+                options = second.request("OPTIONS") => {
+                    second.answer(&options, "503 Service Unavailable", "").await;
+                }
+            }
+        }
+    };
+    let lost = async {
+        until(|| here.trunks()[0].places == known).await;
+        names.fails.store(true, Ordering::Release);
+        let before = names.asked.load(Ordering::Acquire);
+        // What follows from an answer is there before the next question but one.
+        let again = || names.asked.load(Ordering::Acquire) >= before + 4;
+        until(|| {
+            assert_eq!(here.trunks()[0].places, known);
+            again()
+        })
+        .await;
+    };
+    tokio::select! {
+        () = answers => {}
+        () = lost => {}
+    }
+}
+
+#[tokio::test]
+async fn services_that_could_not_be_asked_for_at_first_are_soon_asked_for_again() {
+    let (first, second) = (Carrier::new().await, Carrier::new().await);
+    let names = Names::default();
+    names.fails.store(true, Ordering::Release);
+    let server = names.serve([first.at().port(), second.at().port()]).await;
+    let (here, _calls) = with_trunks(vec![named_trunk()], vec![server]).await;
+    until(|| names.asked.load(Ordering::Acquire) > 0).await;
+    names.fails.store(false, Ordering::Release);
+    until(|| !here.trunks()[0].places.is_empty()).await;
+    assert_eq!(here.trunks()[0].places, [(first.at(), true), (second.at(), true)]);
 }

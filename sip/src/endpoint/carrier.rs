@@ -111,14 +111,23 @@ impl Carrier {
         }
     }
 
-    /// Asks the name system where it is. What was known stays where no answer comes.
-    pub(super) async fn locate(&self, core: &Core) {
+    /// Asks the name system where it is. What was known stays where no answer comes; whether there
+    /// is a place of which nothing is known then.
+    pub(super) async fn locate(&self, core: &Core) -> bool {
         let mut found: Vec<Target> = Vec::new();
+        let mut is_unknown = false;
         for place in &self.trunk.hosts {
-            let seed = rand::random();
-            for address in core.resolver.places(place, self.trunk.carriage, seed).await {
-                let (transport, name) = (self.transport(), place.host.clone());
-                let target = Target { address, transport, name };
+            let told = core.resolver.places(place, self.trunk.carriage, rand::random()).await;
+            let (transport, name) = (self.transport(), place.host.clone());
+            let target = |address| Target { address, transport, name: name.clone() };
+            let mut of_place: Vec<Target> = told.addresses.into_iter().map(target).collect();
+            if told.is_partial {
+                let here = |it: &Target| place.port.is_none_or(|port| port == it.address.port());
+                let known = self.standing().targets.clone();
+                of_place.extend(known.into_iter().filter(|it| it.name == name && here(it)));
+                is_unknown |= of_place.is_empty();
+            }
+            for target in of_place {
                 if !found.contains(&target) {
                     found.push(target);
                 }
@@ -129,11 +138,11 @@ impl Carrier {
         if std::mem::replace(&mut standing.is_lost, is_lost) != is_lost {
             tracing::warn!(trunk = %self.trunk.name, is_lost, "whether the trunk has an address");
         }
-        if is_lost {
-            return;
+        if !is_lost {
+            standing.down.retain(|it| found.contains(it));
+            standing.targets = found;
         }
-        standing.down.retain(|it| found.contains(it));
-        standing.targets = found;
+        is_unknown
     }
 
     /// Its places: those that answer first, the others as a last resort.

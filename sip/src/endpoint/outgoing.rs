@@ -251,7 +251,13 @@ impl Draft {
             Host::Domain(name) => name.to_string(),
         };
         let place = Place { host: host.clone(), port };
-        let mut found = self.core.resolver.places(&place, carriage, rand::random()).await;
+        let resolver = &self.core.resolver;
+        let mut told = resolver.places(&place, carriage, rand::random()).await;
+        if told.is_partial && told.addresses.is_empty() {
+            // Nothing stands that could be rung instead: better by chance than not at all.
+            told = resolver.own_addresses(&place, carriage).await;
+        }
+        let mut found = told.addresses;
         let is_ipv4 = self.core.addresses.bound().is_none_or(|it| it.is_ipv4());
         found.sort_by_key(|it| it.is_ipv4() != is_ipv4);
         if found.is_empty() {

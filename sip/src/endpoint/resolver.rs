@@ -20,6 +20,20 @@ const TIMEOUT: Duration = Duration::from_millis(700);
 /// Most addresses that are tried of one place.
 const MOST_ADDRESSES: usize = 16;
 
+/// What the name system said of a place.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// In the order in which they are to be tried.
+    pub(super) addresses: Vec<SocketAddr>,
+    /// Whether a question found no answer, neither records nor that there are none: more may be
+    /// there than was found.
+    pub(super) is_partial: bool,
+}
+
+/// A question found no answer.
+#[derive(Debug)]
+struct Unanswered;
+
 /// See the module.
 pub(super) struct Resolver {
     /// None where the system's settings cannot be read.
@@ -56,43 +70,58 @@ impl Resolver {
         Self { names, ours: !servers.is_empty() }
     }
 
-    /// Addresses of a place in the order in which they are to be tried.
-    pub(super) async fn places(
-        &self,
-        place: &Place,
-        carriage: Carriage,
-        seed: u64,
-    ) -> Vec<SocketAddr> {
-        if let Ok(ip) = place.host.parse::<IpAddr>() {
-            return vec![SocketAddr::new(
-                ip,
-                place.port.unwrap_or_else(|| carriage.default_port()),
-            )];
+    /// Addresses of a place. Those of its name itself are asked for only where it is known to have
+    /// no services: an answer that was lost does not lead calls away to another port.
+    pub(super) async fn places(&self, place: &Place, carriage: Carriage, seed: u64) -> Found {
+        if place.port.is_some() || place.host.parse::<IpAddr>().is_ok() {
+            return self.own_addresses(place, carriage).await;
         }
-        if let Some(port) = place.port {
-            return self.addresses(&place.host, port).await;
-        }
-        let mut found = Vec::new();
-        for server in order(self.services(&place.host, carriage).await, seed) {
-            found.extend(self.addresses(&server.target, server.port).await);
-            if found.len() >= MOST_ADDRESSES {
+        let Ok(services) = self.services(&place.host, carriage).await else {
+            return Found { is_partial: true, ..Found::default() };
+        };
+        let mut found = Found::default();
+        for server in order(services, seed) {
+            match self.lookup(&server.target, server.port).await {
+                Ok(addresses) => found.addresses.extend(addresses),
+                Err(Unanswered) => found.is_partial = true,
+            }
+            if found.addresses.len() >= MOST_ADDRESSES {
                 break;
             }
         }
-        if found.is_empty() {
-            found = self.addresses(&place.host, carriage.default_port()).await;
+        if found.addresses.is_empty() && !found.is_partial {
+            found = self.own_addresses(place, carriage).await;
         }
-        found.truncate(MOST_ADDRESSES);
+        found.addresses.truncate(MOST_ADDRESSES);
         found
     }
 
-    async fn services(&self, host: &str, carriage: Carriage) -> Vec<Server> {
+    /// Addresses of a place's name itself, whatever services it has.
+    pub(super) async fn own_addresses(&self, place: &Place, carriage: Carriage) -> Found {
+        let port = place.port.unwrap_or_else(|| carriage.default_port());
+        match self.lookup(&place.host, port).await {
+            Ok(mut addresses) => {
+                addresses.truncate(MOST_ADDRESSES);
+                Found { addresses, is_partial: false }
+            }
+            Err(Unanswered) => Found { is_partial: true, ..Found::default() },
+        }
+    }
+
+    /// Addresses of a host, IPv4 first.
+    pub(super) async fn addresses(&self, host: &str, port: u16) -> Vec<SocketAddr> {
+        self.lookup(host, port).await.unwrap_or_default()
+    }
+
+    async fn services(&self, host: &str, carriage: Carriage) -> Result<Vec<Server>, Unanswered> {
         // Names of this machine and those that are none (RFC 6761 §6.4) have no services.
         let Some(names) = self.names.as_ref().filter(|_| is_global(host)) else {
-            return Vec::new();
+            return Ok(Vec::new());
         };
-        let Ok(answer) = names.srv_lookup(format!("{}.{host}.", carriage.service())).await else {
-            return Vec::new();
+        let answer = match names.srv_lookup(format!("{}.{host}.", carriage.service())).await {
+            Ok(answer) => answer,
+            Err(error) if error.is_no_records_found() => return Ok(Vec::new()),
+            Err(_) => return Err(Unanswered),
         };
         let server = |data: &RData| match data {
             RData::SRV(it) => Some(Server {
@@ -103,26 +132,28 @@ impl Resolver {
             }),
             _ => None,
         };
-        answer.answers().iter().filter_map(|it| server(&it.data)).collect()
+        Ok(answer.answers().iter().filter_map(|it| server(&it.data)).collect())
     }
 
-    /// Addresses of a host, IPv4 first.
-    pub(super) async fn addresses(&self, host: &str, port: u16) -> Vec<SocketAddr> {
+    /// The system's own resolver does not tell a name that has no address from a question that
+    /// found no answer.
+    async fn lookup(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Unanswered> {
         if let Ok(ip) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
-            return vec![SocketAddr::new(ip, port)];
+            return Ok(vec![SocketAddr::new(ip, port)]);
         }
         let mut found: Vec<SocketAddr> = match self.names.as_ref().filter(|_| self.ours) {
             Some(names) => match names.lookup_ip(format!("{host}.")).await {
                 Ok(answer) => answer.iter().map(|ip| SocketAddr::new(ip, port)).collect(),
-                Err(_) => Vec::new(),
+                Err(error) if error.is_no_records_found() => Vec::new(),
+                Err(_) => return Err(Unanswered),
             },
             None => match tokio::net::lookup_host((host, port)).await {
                 Ok(answer) => answer.collect(),
-                Err(_) => Vec::new(),
+                Err(_) => return Err(Unanswered),
             },
         };
         found.sort_by_key(SocketAddr::is_ipv6);
-        found
+        Ok(found)
     }
 }
 

@@ -52,7 +52,7 @@ fn interval(period: Duration) -> tokio::time::Interval {
 async fn watch(core: Arc<Core>, carrier: Arc<Carrier>) {
     let rest = Duration::from_secs(30);
     loop {
-        carrier.locate(&core).await;
+        let is_unknown = carrier.locate(&core).await;
         if carrier.trunk.keepalive.is_some() {
             let probes = carrier.targets().into_iter().map(|target| {
                 let (core, carrier) = (Arc::clone(&core), Arc::clone(&carrier));
@@ -69,7 +69,7 @@ async fn watch(core: Arc<Core>, carrier: Arc<Carrier>) {
         }
         let period = carrier.trunk.keepalive.unwrap_or(rest);
         let is_probed = carrier.trunk.keepalive.is_some() && carrier.is_any_down();
-        let is_urgent = carrier.targets().is_empty() || is_probed;
+        let is_urgent = is_unknown || is_probed || carrier.targets().is_empty();
         pump::pass(if is_urgent { period.min(PROBE_DOWN) } else { period }).await;
     }
 }
