@@ -118,24 +118,22 @@ impl Call {
 
     /// Looks after legs from which nothing comes.
     pub(super) fn mind_media(&mut self, now: MediaTime) -> Result<(), CallError> {
-        let starved = self.caller.starved(now);
+        let (unannounced, announced) = (self.settings.no_media_end, self.settings.hold_end);
         if matches!(self.phase, Phase::Talking | Phase::HandedOver | Phase::Closing { .. }) {
-            if starved >= self.settings.no_media_end {
+            if self.caller.is_gone(now, unannounced, announced) {
                 self.ending.failed = !self.ending.handed_over;
                 return self.hang_up(now, "no media");
             }
             // Who waits in a queue is played music, which a question would end.
-            let ask = starved >= self.settings.no_media_ask && self.phase == Phase::Talking;
+            let starved = self.caller.starved(now) >= self.settings.no_media_ask;
+            let ask = starved && self.phase == Phase::Talking;
             if ask && !self.ending.asked_media {
                 self.say_own(LegRole::Caller, STILL_THERE, Interruptible::Yes);
             }
             self.ending.asked_media = ask;
         }
-        let agent_gone = self
-            .agent
-            .as_ref()
-            .is_some_and(|agent| agent.sending && agent.starved(now) >= self.settings.no_media_end);
-        if agent_gone {
+        let agent = self.agent.as_ref().filter(|agent| agent.sending);
+        if agent.is_some_and(|agent| agent.is_gone(now, unannounced, announced)) {
             self.drop_agent(now, "no media");
             self.escalate(now, Escalating::AgentLost { dial: self.dial })?;
         }

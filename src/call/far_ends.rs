@@ -161,9 +161,7 @@ impl Call {
             LegRole::Agent => self.agent.as_deref_mut(),
         };
         let Some(leg) = leg else { return };
-        leg.held = held;
-        leg.footing.held(now, held);
-        leg.fed(now);
+        leg.hold(now, held);
         // An agent's hold plays our music to the caller: media is always anchored.
         if role == LegRole::Agent && self.bridged {
             match held {

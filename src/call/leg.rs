@@ -17,6 +17,10 @@ use super::voice::Voice;
 use super::{EncodedFrame, MediaPacket, Network};
 use crate::timeline::{LegRole, What};
 
+/// Bytes of an Opus packet without sound, at most: a header alone, and one byte of its length. A
+/// sender that is silent sends nothing behind it (DTX).
+const OPUS_DTX_BYTES: usize = 2;
+
 /// One leg.
 #[derive(Debug)]
 pub(super) struct Leg {
@@ -33,6 +37,8 @@ pub(super) struct Leg {
     pub(super) voice: Voice,
     /// Whether the far end has us on hold.
     pub(super) held: bool,
+    /// Whether the far end has said that it is silent from here on, and sends nothing meanwhile.
+    resting: bool,
     /// Whether media flows.
     pub(super) sending: bool,
     /// Datagrams that were not of this leg.
@@ -81,6 +87,7 @@ impl Leg {
             key_source: KeySource::Signalled,
             voice: Voice::new(SampleRate::NARROW),
             held: false,
+            resting: false,
             sending: false,
             garbage: 0,
             footing: Footing::default(),
@@ -98,6 +105,7 @@ impl Leg {
         leg.send_with(lost.encoder.codec());
         leg.key_source = lost.key_source;
         leg.held = lost.held;
+        leg.resting = lost.resting;
         leg.footing.held(now, lost.held);
         leg.sending = lost.sending;
         leg.garbage = lost.garbage;
@@ -126,6 +134,7 @@ impl Leg {
         }
         self.received += 1;
         self.last_sound = now;
+        self.resting = packet.codec == Codec::Opus && packet.payload.len() <= OPUS_DTX_BYTES;
         self.receiver.set_codec(packet.codec);
         self.receiver.insert(Packet {
             sequence: packet.sequence,
@@ -145,6 +154,7 @@ impl Leg {
     /// Takes a packet of comfort noise: the far end is silent, and there.
     pub(super) fn comfort(&mut self, now: MediaTime, sequence: u16, payload: &[u8]) {
         self.last_sound = now;
+        self.resting = true;
         self.receiver.comfort(sequence, payload);
     }
 
@@ -231,9 +241,30 @@ impl Leg {
         encoded
     }
 
-    /// How long nothing has come, where something should: not on hold.
+    /// The far end holds us, or takes us back: what it said of its silence is of the time before.
+    pub(super) fn hold(&mut self, now: MediaTime, held: bool) {
+        (self.held, self.resting) = (held, false);
+        self.footing.held(now, held);
+        self.fed(now);
+    }
+
+    /// How long nothing has come, where something should: not on hold, and not after comfort noise.
     pub(super) fn starved(&self, now: MediaTime) -> Duration {
-        if self.held { Duration::ZERO } else { now.since(self.last_sound) }
+        if self.held || self.resting { Duration::ZERO } else { now.since(self.last_sound) }
+    }
+
+    /// Whether the far end is to be given up: nothing has come for so long where something should,
+    /// or for `announced` since it said that it would be silent. Who listens may be silent for
+    /// many minutes; whether it has vanished is then for the session timer to find, and for this
+    /// limit where there is none.
+    pub(super) fn is_gone(
+        &self,
+        now: MediaTime,
+        unannounced: Duration,
+        announced: Duration,
+    ) -> bool {
+        let rested = self.resting && !self.held && now.since(self.last_sound) >= announced;
+        rested || self.starved(now) >= unannounced
     }
 
     /// Drops what came and was not played: it is of long ago.

@@ -93,7 +93,7 @@ pub struct CallSettings {
     pub no_media_ask: Duration,
     /// No sound from the caller for so long ends the call.
     pub no_media_end: Duration,
-    /// A hold of so long ends the leg that holds.
+    /// A hold of so long ends the leg that holds, and so does an announced silence.
     pub hold_end: Duration,
     /// Whether to record, once it has been announced.
     pub record: bool,

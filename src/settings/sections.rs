@@ -67,7 +67,8 @@ pub struct SipSettings {
     /// Without media for so long, the call ends.
     #[serde(deserialize_with = "parse::within::<_, 2, 7200>")]
     pub no_media_end_s: u64,
-    /// A far end that holds us for so long is hung up.
+    /// A far end that holds us for so long is hung up, and one that has announced its silence and
+    /// from which nothing has come since.
     #[serde(deserialize_with = "parse::within::<_, 10, 86_400>")]
     pub hold_end_s: u64,
     /// The session interval that is proposed, and the longest granted (RFC 4028).

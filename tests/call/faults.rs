@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use cordboard::call::{EndCause, Input, LegEvent, STILL_THERE, STOPPING};
+use cordboard::call::{
+    CallSettings, EndCause, Input, LegEvent, MediaPacket, STILL_THERE, STOPPING,
+};
 use cordboard::timeline::{LegRole, Outcome, What};
+use cordboard_audio::codec::Codec;
 
+use super::handovers::{asking_in, bridged};
+use super::office::Habit;
 use super::services::ToolLine;
 use super::talks::{greeted, read_back};
-use super::world::World;
+use super::world::{World, settings};
 
 #[test]
 fn a_caller_from_whom_nothing_comes_is_asked_and_then_hung_up_on() {
@@ -59,6 +64,51 @@ fn a_caller_who_holds_us_is_neither_asked_nor_hung_up_on() {
     world.run(300);
     world.says("where is my order");
     world.hears("What is your order number?");
+}
+
+/// A phone that detects voice sends one packet of comfort noise and then nothing, until its owner
+/// speaks: who listens is not gone. One that has vanished meanwhile does not stay for ever.
+#[test]
+fn a_caller_whose_phone_announces_its_silence_may_listen_until_the_limit_of_a_hold() {
+    let silences = [
+        LegEvent::Comfort { sequence: 9, payload: &[40] },
+        LegEvent::Packet(MediaPacket {
+            sequence: 9,
+            timestamp: 9,
+            marker: false,
+            ssrc: 9,
+            codec: Codec::Opus,
+            payload: &[0x08],
+        }),
+    ];
+    for (number, silence) in silences.into_iter().enumerate() {
+        let settings = CallSettings { hold_end: Duration::from_secs(80), ..settings() };
+        let staff = vec![("ada", vec![Habit::keys('1')])];
+        let mut world = asking_in(World::set_up(staff, settings));
+        world.awaits("the bridge", 40_000, |what| matches!(what, What::Bridged { .. }));
+        world.run(1_000);
+        world.caller.muted = true;
+        world.caller_event(silence);
+        world.run(79_000);
+        assert!(world.over.is_none(), "{number}: {}", world.story());
+        assert!(!world.has(|what| matches!(what, What::OneWay { .. })), "{}", world.story());
+        assert_eq!(world.ends(10_000).1, "no media");
+    }
+}
+
+#[test]
+fn an_agent_whose_phone_announces_its_silence_is_not_lost() {
+    let mut world = bridged();
+    world.agent.muted = true;
+    world.agent_event(LegEvent::Comfort { sequence: 9, payload: &[40] });
+    world.run(60_000);
+    assert!(!world.has(|what| matches!(what, What::LegParted { .. })), "{}", world.story());
+    // It speaks, and then nothing comes that was not announced.
+    world.agent.muted = false;
+    world.run(100);
+    world.agent.muted = true;
+    let parted = |what: &What| matches!(what, What::LegParted { role: LegRole::Agent, .. });
+    world.awaits("its end", 31_000, parted);
 }
 
 #[test]
