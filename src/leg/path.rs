@@ -141,6 +141,9 @@ impl Path {
     /// No allocation, never waits.
     pub(super) fn tick(&mut self, now: Duration, peer: Option<SocketAddr>) -> bool {
         self.now = now;
+        if let Security::Sealed(contexts) = &mut self.security {
+            contexts.tick(now);
+        }
         let mut report = [0; MAX_REPORT_BYTES];
         let due = self.reports.as_mut().and_then(|it| it.poll(now, &mut report));
         due.is_some_and(|len| self.send_report(&report[..len], peer))
@@ -277,6 +280,13 @@ impl Security {
 }
 
 impl Contexts {
+    fn tick(&mut self, now: Duration) {
+        self.opener.tick(now);
+        if let Some(earlier) = self.earlier.as_mut() {
+            earlier.tick(now);
+        }
+    }
+
     fn open_rtp(&mut self, datagram: &mut [u8]) -> Option<usize> {
         self.open(datagram, Opener::open_rtp)
     }

@@ -1,12 +1,23 @@
 //! Opens what we are sent, and leaves no trace of what does not authenticate.
+//!
+//! Whoever has no room any more makes room by the source that has been silent longest, if long
+//! enough. A packet of a source that is forgotten would authenticate again: who recorded it could
+//! have us hear words of this very call once more, and turn our sealed sound to another address
+//! until the peer's next packet. For that it takes `MAX_SOURCES` later sources of the same key;
+//! what is kept, and all that speaks is, cannot be replayed.
+
+use std::time::Duration;
 
 use super::cipher::{Cipher, INDEX_BYTES, RTCP_HEADER_BYTES};
 use super::window::Window;
 use super::{MasterKey, SrtpError};
 use crate::rtp;
 
-/// Sources that may authenticate under one key: a telephone changes its own at a transfer or two.
-const MAX_SOURCES: usize = 16;
+/// Sources that are remembered under one key. A telephone changes its own at a transfer or two; a
+/// switch that plays announcements and music gives each of them its own, for hours.
+const MAX_SOURCES: usize = 64;
+/// A source that has been silent for so long may be forgotten: none that pauses between words.
+const FORGET_AFTER: Duration = Duration::from_secs(30);
 
 /// Why a packet stays closed; counted by whoever asked, never fatal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -21,8 +32,8 @@ pub enum Rejected {
     /// Not made with the key.
     #[error("peer misbehaved: packet does not authenticate")]
     Forged,
-    /// More sources than a telephone has.
-    #[error("peer misbehaved: too many sources under one key")]
+    /// More sources at once than any peer has.
+    #[error("peer misbehaved: too many sources at once under one key")]
     Sources,
 }
 
@@ -31,6 +42,8 @@ struct Source {
     ssrc: u32,
     rtp: Window,
     rtcp: Window,
+    /// When its last packet authenticated.
+    heard_at: Duration,
 }
 
 /// Opens the packets of one key: of each source on its own, without replay.
@@ -39,8 +52,9 @@ pub struct Opener {
     rtp: Cipher,
     rtcp: Cipher,
     mki_bytes: usize,
-    sources: [Source; MAX_SOURCES],
-    known: usize,
+    /// Room for all of them is there from the beginning.
+    sources: Vec<Source>,
+    now: Duration,
 }
 
 impl Opener {
@@ -53,9 +67,14 @@ impl Opener {
             rtp: Cipher::rtp(key)?,
             rtcp: Cipher::rtcp(key)?,
             mki_bytes: key.mki_bytes(),
-            sources: [Source::default(); MAX_SOURCES],
-            known: 0,
+            sources: Vec::with_capacity(MAX_SOURCES),
+            now: Duration::ZERO,
         })
+    }
+
+    /// Says what time it is, by any clock that does not go back.
+    pub fn tick(&mut self, now: Duration) {
+        self.now = self.now.max(now);
     }
 
     /// Opens an RTP packet in place; gives its length without the tag.
@@ -131,19 +150,24 @@ impl Opener {
 
     /// A source as it stands, new where it is not known.
     fn source(&self, ssrc: u32) -> Source {
-        let known = self.sources[..self.known].iter().find(|it| it.ssrc == ssrc);
+        let known = self.sources.iter().find(|it| it.ssrc == ssrc);
         known.copied().unwrap_or_else(|| Source { ssrc, ..Source::default() })
     }
 
     /// Keeps a source that has authenticated.
     fn keep(&mut self, source: Source) -> Result<(), Rejected> {
-        let known = self.sources[..self.known].iter_mut().find(|it| it.ssrc == source.ssrc);
-        if let Some(known) = known {
+        let source = Source { heard_at: self.now, ..source };
+        if let Some(known) = self.sources.iter_mut().find(|it| it.ssrc == source.ssrc) {
             *known = source;
             return Ok(());
         }
-        *self.sources.get_mut(self.known).ok_or(Rejected::Sources)? = source;
-        self.known += 1;
+        if self.sources.len() < MAX_SOURCES {
+            self.sources.push(source);
+            return Ok(());
+        }
+        let longest_silent = self.sources.iter_mut().min_by_key(|it| it.heard_at);
+        let idle = |it: &&mut Source| self.now.saturating_sub(it.heard_at) >= FORGET_AFTER;
+        *longest_silent.filter(idle).ok_or(Rejected::Sources)? = source;
         Ok(())
     }
 }
@@ -151,6 +175,6 @@ impl Opener {
 #[cfg(test)]
 impl Opener {
     pub(super) fn known_sources(&self) -> usize {
-        self.known
+        self.sources.len()
     }
 }

@@ -1,5 +1,7 @@
 //! Against an independent peer, and against those who have no key.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use rtc_srtp::context::Context;
 use rtc_srtp::option::{srtcp_replay_protection, srtp_replay_protection};
@@ -126,15 +128,54 @@ fn a_hundred_thousand_bad_packets_leave_the_stream_as_it_was() {
     }
 }
 
-#[test]
-fn sources_under_one_key_are_bounded() {
-    let suite = Suite::AesGcm256;
-    let mut opener = Opener::new(&key(suite)).unwrap();
-    for ssrc in 0..20_u32 {
-        let mut packet = sealed(&mut Sealer::new(&key(suite)).unwrap(), &packet(1, ssrc));
-        let opened = opener.open_rtp(&mut packet);
-        assert_eq!(opened.is_ok(), ssrc < 16, "{ssrc}: {opened:?}");
+/// A peer under one key, source after source.
+struct Peer {
+    suite: Suite,
+    opener: Opener,
+}
+
+impl Peer {
+    /// Sends the first packet of a source; gives what came of it.
+    fn speaks(&mut self, ssrc: u32) -> Result<usize, Rejected> {
+        let mut sealer = Sealer::new(&key(self.suite)).unwrap();
+        self.opener.open_rtp(&mut sealed(&mut sealer, &packet(1, ssrc)))
     }
+
+    fn at(&mut self, seconds: u64) {
+        self.opener.tick(Duration::from_secs(seconds));
+    }
+}
+
+#[test]
+fn a_peer_that_changes_its_source_again_and_again_is_heard_to_the_end() {
+    let suite = Suite::AesGcm256;
+    let mut peer = Peer { suite, opener: Opener::new(&key(suite)).unwrap() };
+    for ssrc in 0..1_000_u32 {
+        peer.at(u64::from(ssrc) * 10);
+        assert!(peer.speaks(ssrc).is_ok(), "{ssrc}");
+        // Of those that are kept nothing is heard twice.
+        for earlier in ssrc.saturating_sub(63)..=ssrc {
+            assert_eq!(peer.speaks(earlier), Err(Rejected::Replayed), "{earlier} of {ssrc}");
+        }
+    }
+    assert_eq!(peer.opener.known_sources(), 64);
+}
+
+#[test]
+fn sources_that_speak_are_not_forgotten_for_others() {
+    let suite = Suite::AesCm128Sha1Tag80;
+    let mut peer = Peer { suite, opener: Opener::new(&key(suite)).unwrap() };
+    let mut sealer = Sealer::new(&key(suite)).unwrap();
+    for ssrc in 0..64 {
+        assert!(peer.speaks(ssrc).is_ok());
+    }
+    assert_eq!(peer.speaks(64), Err(Rejected::Sources), "none has been silent");
+    peer.at(20);
+    let mut second = sealed(&mut sealer, &packet(2, 0));
+    assert!(peer.opener.open_rtp(&mut second).is_ok());
+    peer.at(30);
+    assert!(peer.speaks(64).is_ok(), "room is made by one that is silent");
+    assert_eq!(peer.speaks(0), Err(Rejected::Replayed), "and not by one that spoke");
 }
 
 #[test]
