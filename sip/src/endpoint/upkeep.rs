@@ -160,19 +160,20 @@ async fn attempt(
         TrunkCall { carrier: Arc::clone(carrier), seq: Arc::clone(&carrier.seq), _seat: None };
     let answer = tokio::time::timeout(ATTEMPT, ask(core, request, target, Some(call)));
     let Some(answer) = answer.await.ok().flatten() else { return Outcome::Unanswered };
-    outcome_of(&answer, expires_s)
+    outcome_of(&answer, expires_s, &contact(core, carrier, target))
 }
 
-fn outcome_of(answer: &Response, asked_s: u32) -> Outcome {
+fn outcome_of(answer: &Response, asked_s: u32, ours: &str) -> Outcome {
     let number = |name: &str| answer.header_value(name).and_then(|it| it.trim().parse().ok());
     match answer.status_code.code() {
         _ if answer.status_code.kind() == StatusCodeKind::Successful => {
-            // RFC 3261 §10.2.4: that of our contact, or the common one.
-            let contacts = answer.headers.iter().filter_map(|it| match it {
-                Header::Contact(it) => contact_expiry(it.value()),
-                _ => None,
-            });
-            let granted = contacts.min().or_else(|| number("Expires"));
+            let contacts: Vec<&str> = answer
+                .headers
+                .iter()
+                .filter_map(|it| if let Header::Contact(it) = it { Some(it.value()) } else { None })
+                .flat_map(each_contact)
+                .collect();
+            let granted = granted_s(&contacts, ours, number("Expires"));
             Outcome::Accepted { expires_s: granted.unwrap_or(asked_s).max(1) }
         }
         423 => Outcome::TooBrief { min_s: number("Min-Expires").unwrap_or(asked_s) },
@@ -181,11 +182,42 @@ fn outcome_of(answer: &Response, asked_s: u32) -> Outcome {
     }
 }
 
-/// The least of the `expires` in a Contact's value.
-fn contact_expiry(value: &str) -> Option<u32> {
-    let parts = value.split([';', ',']).filter_map(|it| it.trim().split_once('='));
-    let expiries = parts.filter(|(name, _)| name.trim().eq_ignore_ascii_case("expires"));
-    expiries.filter_map(|(_, value)| value.trim().parse().ok()).min()
+/// How long we are registered for (RFC 3261 §10.2.4): the `expires` of our own contact among all
+/// that the number has, else the common one. One that stands alone is ours, rewritten on its way.
+/// Where nothing tells which is ours, the least: too early does no harm.
+fn granted_s(contacts: &[&str], ours: &str, common: Option<u32>) -> Option<u32> {
+    let own = contacts.iter().find(|it| address(it).eq_ignore_ascii_case(address(ours)));
+    let alone = contacts.first().filter(|_| contacts.len() == 1);
+    let own = own.or(alone).and_then(|it| contact_expiry(it));
+    own.or(common).or_else(|| contacts.iter().filter_map(|it| contact_expiry(it)).min())
+}
+
+/// The contacts of a header field's value; commas within an address separate nothing.
+fn each_contact(value: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut bracketed) = (false, false);
+    let parts = value.split(move |sign| {
+        match sign {
+            '"' => quoted = !quoted,
+            '<' | '>' if !quoted => bracketed = sign == '<',
+            _ => {}
+        }
+        sign == ',' && !quoted && !bracketed
+    });
+    parts.map(str::trim).filter(|it| !it.is_empty())
+}
+
+/// The address of a contact without its parameters: `sip:pbx@192.0.2.1:5060`.
+fn address(contact: &str) -> &str {
+    let uri = contact.split_once('<').map_or(contact, |(_, uri)| uri);
+    uri.split(['>', ';', '?']).next().unwrap_or_default().trim()
+}
+
+/// The `expires` of a contact.
+fn contact_expiry(contact: &str) -> Option<u32> {
+    let parameters = contact.rsplit_once('>').map_or(contact, |(_, rest)| rest);
+    let mut parts = parameters.split(';').filter_map(|it| it.split_once('='));
+    let (_, value) = parts.find(|(name, _)| name.trim().eq_ignore_ascii_case("expires"))?;
+    value.trim().parse().ok()
 }
 
 /// Takes our registrations back. Calls that are up go on.
@@ -292,10 +324,28 @@ const fn is_anywhere(ip: IpAddr) -> bool {
 mod tests {
     use super::*;
 
+    fn granted(value: &str, common: Option<u32>) -> Option<u32> {
+        let contacts: Vec<&str> = each_contact(value).collect();
+        granted_s(&contacts, "<sip:pbx@192.0.2.1:5060;transport=tcp>", common)
+    }
+
     #[test]
-    fn the_expiry_of_a_contact_is_read() {
-        assert_eq!(contact_expiry("<sip:a@b;transport=udp>;expires=60"), Some(60));
-        assert_eq!(contact_expiry("<sip:a@b>;q=0.1;Expires = 60, <sip:c@d>;expires=30"), Some(30));
-        assert_eq!(contact_expiry("<sip:a@b>"), None);
+    fn the_expiry_of_our_own_contact_counts_whatever_others_the_number_has() {
+        let ours = "<sip:pbx@192.0.2.1:5060;transport=tcp>";
+        let others = "\"Bo, home\" <sip:bo@b>;expires=5, <sip:pbx@192.0.2.9>;expires=7";
+        for (value, common, expected) in [
+            (format!("{ours};q=0.1;Expires = 60, {others}"), Some(9), Some(60)),
+            (format!("{others}, <SIP:pbx@192.0.2.1:5060>;expires=60"), Some(9), Some(60)),
+            // Ours says nothing, or is not there to be told from the others.
+            (format!("{others}, {ours}"), Some(3_600), Some(3_600)),
+            (others.to_owned(), Some(3_600), Some(3_600)),
+            (others.to_owned(), None, Some(5)),
+            // Rewritten on its way.
+            ("<sip:pbx@203.0.113.5:7000>;expires=60".to_owned(), Some(3_600), Some(60)),
+            (ours.to_owned(), None, None),
+            (String::new(), None, None),
+        ] {
+            assert_eq!(granted(&value, common), expected, "{value}");
+        }
     }
 }
