@@ -96,8 +96,9 @@ pub(crate) struct PhoneLeg {
     may_be_plain: bool,
     /// The far end reported, or we did.
     news: Option<Network>,
-    /// A key whose packet has been told and which is still to be told itself.
-    pressed: Option<Digit>,
+    /// Keys whose packet has been told and which are still to be told themselves: two where the
+    /// end of one was lost and the next came whole in a packet.
+    pressed: [Option<Digit>; 2],
     /// Whether keys may come in the sound, where the call has yet to be told.
     keys_in_sound: Option<bool>,
     budget: u32,
@@ -177,7 +178,7 @@ impl PhoneLeg {
             description: None,
             may_be_plain: false,
             news: None,
-            pressed: None,
+            pressed: [None; 2],
             keys_in_sound: None,
             budget: 0,
             garbage: 0,
@@ -235,7 +236,8 @@ impl PhoneLeg {
         if let Some(may) = self.keys_in_sound.take() {
             return Some(LegEvent::KeysInSound(may));
         }
-        if let Some(pressed) = self.pressed.take() {
+        if let Some(pressed) = self.pressed[0].take() {
+            self.pressed.swap(0, 1);
             return Some(digit(pressed));
         }
         if let Some(news) = self.news.take() {
@@ -309,8 +311,10 @@ impl PhoneLeg {
         if !matches!(kind, Kind::Key) {
             return Judged::Sound;
         }
-        let pressed = &mut self.pressed;
-        self.keys.packet(elapsed, packet.timestamp, packet.payload, |it| *pressed = Some(it));
+        let [first, second] = &mut self.pressed;
+        self.keys.packet(elapsed, packet.timestamp, packet.payload, |it| {
+            *(if first.is_none() { &mut *first } else { &mut *second }) = Some(it);
+        });
         Judged::Key { sequence: packet.sequence }
     }
 

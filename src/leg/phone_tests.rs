@@ -111,3 +111,25 @@ async fn a_far_end_that_answers_our_change_on_hold_has_put_us_on_hold() {
         assert_eq!(hold.map(|it| format!("{it:?}")).as_deref(), Some(expected));
     }
 }
+
+#[tokio::test]
+async fn two_keys_that_one_packet_tells_are_both_told() {
+    let far = std::net::UdpSocket::bind((HERE, 0)).unwrap();
+    let port = far.local_addr().unwrap().port();
+    let (mut leg, _endpoint) = rung(Some(&description(port, "sendrecv"))).await;
+    leg.signal(LegSignal::Acked { sdp: None });
+    // The begin of a "1" whose end is lost, and the end of a "2".
+    for (sequence, timestamp, event) in [(1, 0, [1, 10, 0, 160]), (9, 40, [2, 0x8a, 3, 0x20])] {
+        let mut packet = vec![0x80, 101, 0, sequence, 0, 0, timestamp, 0, 0, 0, 0, 7];
+        packet.extend(event);
+        far.send_to(&packet, (HERE, leg.path.port())).unwrap();
+    }
+    leg.refill(MediaTime::ZERO);
+    let (mut told, mut buffer) = (String::new(), [0; 1_500]);
+    while let Some(event) = leg.poll(MediaTime::ZERO, &mut buffer) {
+        if let LegEvent::Digit { digit, .. } = event {
+            told.push(digit);
+        }
+    }
+    assert_eq!(told, "12");
+}
