@@ -368,14 +368,23 @@ impl PhoneLeg {
         sender.push(&frame.payload[..frame.len], |packet| path.send(packet, to));
     }
 
+    /// Presses a key: in the sound's stream, or by INFO where no telephone events were agreed on.
     fn key(&mut self, sign: char, duration_ms: u32) {
-        let payload_type = self.agreed.and_then(|agreed| agreed.telephone_event);
-        let (Some((sender, _)), Some(key), Some(payload_type)) =
-            (self.stream.as_mut(), Key::from_sign(sign), payload_type)
+        let (Some(agreed), Some((sender, _)), Some(key)) =
+            (self.agreed, self.stream.as_mut(), Key::from_sign(sign))
         else {
             return;
         };
-        sender.key(key.event(), payload_type, u16::try_from(duration_ms).unwrap_or(u16::MAX));
+        match agreed.telephone_event {
+            Some(payload_type) => {
+                let duration_ms = u16::try_from(duration_ms).unwrap_or(u16::MAX);
+                sender.key(key.event(), payload_type, duration_ms);
+            }
+            None => {
+                let body = format!("Signal={}\r\nDuration={duration_ms}\r\n", key.sign());
+                self.signalling.info("application/dtmf-relay", body.into_bytes());
+            }
+        }
     }
 
     /// Turns what the signalling says into events for the call, in order.

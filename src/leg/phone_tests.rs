@@ -1,12 +1,19 @@
-//! A phone's leg and what its signalling says; the far end is a peer by hand that never answers.
+//! A phone's leg and what its signalling says; where it matters what is said to the far end, that is
+//! a peer by hand.
 
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
 
 use cordboard_sip::access::Access;
 use cordboard_sip::endpoint::{DialRequest, Endpoint, EndpointConfig};
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
 
 use super::*;
 
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(10);
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// A description of PCMU and keys.
@@ -25,22 +32,25 @@ fn media() -> MediaSettings {
     MediaSettings { bind: HERE, advertised: HERE, ports, codecs, srtp, keys_may_travel: false }
 }
 
-/// A leg that has been rung with this offer, and the endpoint under it.
-async fn rung(offer: Option<&str>) -> (PhoneLeg, Endpoint) {
+async fn endpoint() -> Endpoint {
     let config = EndpointConfig {
         bind_udp: "127.0.0.1:0".parse().ok(),
         access: Access::new(["127.0.0.0/8"], ["127.0.0.0/8"]).unwrap(),
         ..EndpointConfig::default()
     };
-    let (endpoint, _calls) = Endpoint::bind(config).await.unwrap();
-    let request = DialRequest {
-        to: format!("sip:nobody@{}", endpoint.local_udp().unwrap()),
-        from: "sip:4471@127.0.0.1".to_owned(),
-        display: None,
-        sdp: String::new(),
-        headers: Vec::new(),
-    };
-    let line = endpoint.dial(request).unwrap().line;
+    Endpoint::bind(config).await.unwrap().0
+}
+
+fn dial(to: String) -> DialRequest {
+    let from = "sip:4471@127.0.0.1".to_owned();
+    DialRequest { to, from, display: None, sdp: String::new(), headers: Vec::new() }
+}
+
+/// A leg that has been rung with this offer, and the endpoint under it. Its line leads nowhere.
+async fn rung(offer: Option<&str>) -> (PhoneLeg, Endpoint) {
+    let endpoint = endpoint().await;
+    let nobody = format!("sip:nobody@{}", endpoint.local_udp().unwrap());
+    let line = endpoint.dial(dial(nobody)).unwrap().line;
     (PhoneLeg::inbound(line, offer, &media(), 7).unwrap(), endpoint)
 }
 
@@ -132,4 +142,80 @@ async fn two_keys_that_one_packet_tells_are_both_told() {
         }
     }
     assert_eq!(told, "12");
+}
+
+/// The far end of a leg that we have dialled, by hand.
+struct Peer {
+    socket: UdpSocket,
+    endpoint: Endpoint,
+    signals: UnboundedReceiver<LegSignal>,
+}
+
+impl Peer {
+    /// One that has picked up with this answer, and the leg to it.
+    async fn picked_up(answer: &str) -> (Self, PhoneLeg) {
+        let socket = UdpSocket::bind((HERE, 0)).await.unwrap();
+        let endpoint = endpoint().await;
+        let to = format!("sip:far@{}", socket.local_addr().unwrap());
+        let mut signals = None;
+        let mut leg = PhoneLeg::outbound(&media(), 7, false, |sdp| {
+            let dialled = endpoint.dial(DialRequest { sdp, ..dial(to) })?;
+            signals = Some(dialled.events);
+            Ok(dialled.line)
+        })
+        .unwrap();
+        let mut peer = Self { socket, endpoint, signals: signals.unwrap() };
+        let (invite, from) = peer.request("INVITE").await;
+        peer.answer(&invite, from, "200 OK", answer).await;
+        let told = peer.tell(&mut leg).await;
+        assert!(matches!(told, [_, Some(LegEvent::Answered)]), "{told:?}");
+        (peer, leg)
+    }
+
+    async fn request(&self, method: &str) -> (String, SocketAddr) {
+        let mut buffer = vec![0; 4_096];
+        let mut seen = HashSet::new();
+        loop {
+            let received = timeout(PATIENCE, self.socket.recv_from(&mut buffer)).await;
+            let (len, from) = received.expect("a request in time").unwrap();
+            let text = String::from_utf8_lossy(&buffer[..len]).into_owned();
+            if text.starts_with(method) && seen.insert(text.clone()) {
+                return (text, from);
+            }
+        }
+    }
+
+    async fn answer(&self, request: &str, to: SocketAddr, status: &str, sdp: &str) {
+        let copied = request.lines().filter(|line| {
+            ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name))
+        });
+        let copied: String = copied.map(|line| format!("{line}\r\n")).collect();
+        let target = request.lines().find(|line| line.starts_with("To:")).unwrap();
+        let tag = if target.contains(";tag=") { "" } else { ";tag=far" };
+        let at = self.socket.local_addr().unwrap();
+        let answer = format!(
+            "SIP/2.0 {status}\r\n{copied}{target}{tag}\r\nContact: <sip:far@{at}>\r\n\
+             Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{sdp}",
+            sdp.len(),
+        );
+        self.socket.send_to(answer.as_bytes(), to).await.unwrap();
+    }
+
+    /// Gives the leg the next of its signals.
+    async fn tell(&mut self, leg: &mut PhoneLeg) -> [Option<LegEvent<'static>>; 2] {
+        let signal = timeout(PATIENCE, self.signals.recv()).await.expect("a signal in time");
+        leg.signal(signal.expect("the leg is there"))
+    }
+}
+
+#[tokio::test]
+async fn a_key_goes_by_info_where_no_telephone_events_were_agreed_on() {
+    let plain = description(4_000, "sendrecv").replace(" 0 101", " 0").replace("rtpmap:101", "x:");
+    let (peer, mut leg) = Peer::picked_up(&plain).await;
+    leg.command(&LegCommand::SendDigit { digit: '#', duration_ms: 160 });
+    let (info, from) = peer.request("INFO").await;
+    assert!(info.contains("Content-Type: application/dtmf-relay\r\n"), "{info}");
+    assert!(info.ends_with("\r\n\r\nSignal=#\r\nDuration=160\r\n"), "{info}");
+    peer.answer(&info, from, "200 OK", "").await;
+    assert_eq!(peer.endpoint.counters().dialogs, 1);
 }
