@@ -180,6 +180,8 @@ pub struct Negotiation {
     codecs: Vec<AudioCodec>,
     slots: Vec<Slot>,
     offered: Option<Ours>,
+    /// What was last written: the offer that is or was open, or our answer.
+    last: Option<Ours>,
     written: Option<Body>,
     agreed: Option<Negotiated>,
     crypto: Crypto,
@@ -197,6 +199,7 @@ impl Negotiation {
             codecs: AudioCodec::ALL.to_vec(),
             slots: Vec::new(),
             offered: None,
+            last: None,
             written: None,
             agreed: None,
             crypto: Crypto::new(SrtpPolicy::None, false, [0; 32]),
@@ -292,6 +295,14 @@ impl Negotiation {
         self.offer()
     }
 
+    /// Notes that our last description, offer or answer, was offered once more as it stands: a
+    /// session timer's re-INVITE. An offer that is open stays the one to be answered.
+    pub fn offered_again(&mut self) {
+        if self.offered.is_none() {
+            self.offered.clone_from(&self.last);
+        }
+    }
+
     /// Takes the answer to our last offer.
     ///
     /// # Errors
@@ -373,6 +384,7 @@ impl Negotiation {
         let head = format!("v=0\r\no=- {} {} IN {family} {ip}\r\n", self.session_id, self.version);
         let text = format!("{head}s=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n{body}");
         self.written = Some(Body(body));
+        self.last = Some(ours.clone());
         text
     }
 

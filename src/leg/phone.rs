@@ -99,6 +99,10 @@ pub(crate) struct PhoneLeg {
     /// Keys whose packet has been told and which are still to be told themselves: two where the
     /// end of one was lost and the next came whole in a packet.
     pressed: [Option<Digit>; 2],
+    /// Whether a change of ours has crossed theirs.
+    crossed: Crossed,
+    /// Whether it was we who dialled.
+    dialled: bool,
     /// Whether keys may come in the sound, where the call has yet to be told.
     keys_in_sound: Option<bool>,
     budget: u32,
@@ -149,7 +153,7 @@ impl PhoneLeg {
         }
         let offer = parts.1.offer();
         let may_be_plain = media.srtp == SrtpPolicy::Prefer && media.keys_may_travel && !plain;
-        Ok(Self { may_be_plain, ..Self::assemble(dial(offer)?, parts, seed) })
+        Ok(Self { may_be_plain, dialled: true, ..Self::assemble(dial(offer)?, parts, seed) })
     }
 
     /// Whether this signal refuses a secured offer that may be made again without keys.
@@ -179,6 +183,8 @@ impl PhoneLeg {
             may_be_plain: false,
             news: None,
             pressed: [None; 2],
+            crossed: Crossed::No,
+            dialled: false,
             keys_in_sound: None,
             budget: 0,
             garbage: 0,
@@ -204,6 +210,14 @@ impl PhoneLeg {
         let peer = self.peer();
         if self.path.tick(now.since(MediaTime::ZERO), peer) {
             self.news = Some(self.network(false));
+        }
+        match self.crossed {
+            Crossed::Now => self.crossed = Crossed::Until(now + pause(self.seed, self.dialled)),
+            Crossed::Until(due) if now >= due => {
+                self.offer_anew();
+                self.crossed = Crossed::Twice;
+            }
+            Crossed::No | Crossed::Until(_) | Crossed::Twice => {}
         }
     }
 
@@ -348,9 +362,8 @@ impl PhoneLeg {
                 self.signalling.hang_up(None);
             }
             LegCommand::Renegotiate => {
-                // While an offer of theirs or ours is open, that one will do.
-                let offer = self.negotiation.offer();
-                self.signalling.reinvite(offer);
+                self.crossed = Crossed::No;
+                self.offer_anew();
             }
             // A phone plays what it has within its jitter buffer.
             LegCommand::Flush | LegCommand::Dial(_) => {}
@@ -366,6 +379,11 @@ impl PhoneLeg {
         };
         let path = &mut self.path;
         sender.push(&frame.payload[..frame.len], |packet| path.send(packet, to));
+    }
+
+    fn offer_anew(&mut self) {
+        let offer = self.negotiation.offer();
+        self.signalling.reinvite(offer);
     }
 
     /// Presses a key: in the sound's stream, or by INFO where no telephone events were agreed on.
@@ -393,7 +411,14 @@ impl PhoneLeg {
             LegSignal::Acked { sdp } => self.acked(sdp.as_deref()),
             LegSignal::Accepted { sdp } => self.accepted(sdp.as_deref()),
             LegSignal::Progress { sdp, .. } => self.progressed(sdp.as_deref()),
-            LegSignal::ReinviteAccepted { sdp } => self.reanswered(sdp.as_deref()),
+            LegSignal::ReinviteAccepted { sdp } => {
+                self.negotiation.offered_again();
+                self.reanswered(sdp.as_deref())
+            }
+            LegSignal::ReinviteRefused { code: 491 } if self.crossed == Crossed::No => {
+                self.crossed = Crossed::Now;
+                [None, None]
+            }
             LegSignal::Trace { sent, summary } => {
                 [Some(LegEvent::Signalled { sent, summary }), None]
             }
@@ -521,6 +546,8 @@ impl PhoneLeg {
         self.path.agree(&agreed, self.negotiation.keys(), clock_hz);
         self.keys_in_sound = Some(agreed.telephone_event_received.is_none());
         self.agreed = Some(agreed);
+        // What was agreed on meanwhile will do.
+        self.crossed = Crossed::No;
     }
 }
 
@@ -531,6 +558,27 @@ impl std::fmt::Debug for Unshown {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("..")
     }
+}
+
+/// How far a change of ours is that crossed one of theirs (491). It is made once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Crossed {
+    /// None has.
+    No,
+    /// It has been told.
+    Now,
+    /// It is offered again then.
+    Until(MediaTime),
+    /// It has been offered again.
+    Twice,
+}
+
+/// How long who made a change that crossed another waits (RFC 3261 §14.1): 2.1 to 4 s where the
+/// call is of its making, else 0 to 2 s, by chance in steps of 10 ms, so that both do not meet
+/// again.
+fn pause(seed: u64, dialled: bool) -> Duration {
+    let (least, steps) = if dialled { (210, 191) } else { (0, 201) };
+    Duration::from_millis(10 * (least + seed % steps))
 }
 
 enum Judged {

@@ -123,6 +123,15 @@ async fn a_far_end_that_answers_our_change_on_hold_has_put_us_on_hold() {
 }
 
 #[tokio::test]
+async fn an_answer_to_a_session_timers_offer_moves_the_sound() {
+    let (mut leg, _endpoint) = answered().await;
+    let sdp = Some(description(5_000, "sendrecv"));
+    let told = leg.signal(LegSignal::ReinviteAccepted { sdp });
+    assert!(matches!(told, [Some(LegEvent::Renegotiated(_)), None]), "{told:?}");
+    assert_eq!(leg.peer(), at(5_000));
+}
+
+#[tokio::test]
 async fn two_keys_that_one_packet_tells_are_both_told() {
     let far = std::net::UdpSocket::bind((HERE, 0)).unwrap();
     let port = far.local_addr().unwrap().port();
@@ -218,4 +227,32 @@ async fn a_key_goes_by_info_where_no_telephone_events_were_agreed_on() {
     assert!(info.ends_with("\r\n\r\nSignal=#\r\nDuration=160\r\n"), "{info}");
     peer.answer(&info, from, "200 OK", "").await;
     assert_eq!(peer.endpoint.counters().dialogs, 1);
+}
+
+#[tokio::test]
+async fn a_change_that_crossed_theirs_is_offered_once_more() {
+    let (mut peer, mut leg) = Peer::picked_up(&description(4_000, "sendrecv")).await;
+    let after = |ms| MediaTime::ZERO + Duration::from_millis(ms);
+    leg.command(&LegCommand::Renegotiate);
+    for expected in ["2 INVITE", "3 INVITE"] {
+        let (invite, from) = peer.request("INVITE").await;
+        assert!(invite.contains(&format!("CSeq: {expected}\r\n")), "{invite}");
+        peer.answer(&invite, from, "491 Request Pending", "").await;
+        let told = peer.tell(&mut leg).await;
+        assert!(matches!(told, [None, None]), "{told:?}");
+        let waits = |leg: &PhoneLeg| matches!(leg.crossed, Crossed::Until(_));
+        leg.refill(after(0));
+        leg.refill(after(2_000));
+        assert_eq!(waits(&leg), expected == "2 INVITE", "2.1 s at least");
+        leg.refill(after(4_100));
+        assert!(!waits(&leg));
+    }
+}
+
+#[test]
+fn a_change_that_crossed_another_waits_as_long_as_the_standard_says() {
+    for seed in 0..2_000 {
+        assert!((2_100..=4_000).contains(&pause(seed, true).as_millis()), "{seed}");
+        assert!((0..=2_000).contains(&pause(seed, false).as_millis()), "{seed}");
+    }
 }

@@ -246,10 +246,9 @@ impl Talk {
                 self.dialog.retarget(it);
                 self.session.accepted(it);
                 self.ours = offered;
-                if purpose == Some(Changing::Session) {
-                    let sdp = sdp_of(&it.headers, &it.body);
-                    self.ends.signal(LegSignal::ReinviteAccepted { sdp });
-                }
+                // A refresh is an offer like any other: its answer may move the session.
+                let sdp = sdp_of(&it.headers, &it.body);
+                self.ends.signal(LegSignal::ReinviteAccepted { sdp });
             }
             None => {
                 if purpose == Some(Changing::Session) {

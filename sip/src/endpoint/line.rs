@@ -77,7 +77,8 @@ pub enum LegSignal {
     },
     /// They took their re-INVITE back; the session stays as it was.
     ReinviteCancelled,
-    /// Our re-INVITE was accepted.
+    /// Our re-INVITE was accepted: one that was asked for, or the session timer's, which offers our
+    /// last description again.
     ReinviteAccepted {
         /// Their answer.
         sdp: Option<String>,

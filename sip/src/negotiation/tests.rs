@@ -267,3 +267,20 @@ fn a_later_offer_keeps_the_peer_s_numbers_and_gives_none_twice() {
     assert!(later.contains("a=rtpmap:101 telephone-event/48000\r\n"), "{later}");
     assert!(later.contains("a=rtpmap:96 telephone-event/8000\r\n"), "{later}");
 }
+
+#[test]
+fn a_description_that_is_offered_again_may_be_answered_again() {
+    let mut caller = Negotiation::new("192.0.2.1:4000".parse().unwrap(), 1);
+    let mut callee = Negotiation::new("192.0.2.2:5000".parse().unwrap(), 2);
+    let (_, answer) = callee.answer(&caller.offer()).unwrap();
+    caller.accept_answer(&answer).unwrap();
+    let moved = answer.replace(" 5000 ", " 6000 ");
+    assert_eq!(caller.accept_answer(&moved), Err(Refusal::NothingOffered));
+    // Ours was the offer on one side and the answer on the other.
+    caller.offered_again();
+    assert_eq!(caller.accept_answer(&moved).unwrap().remote, "192.0.2.2:6000".parse().unwrap());
+    callee.offered_again();
+    let (_, theirs) =
+        Negotiation::new("192.0.2.1:4002".parse().unwrap(), 3).answer(&answer).unwrap();
+    assert_eq!(callee.accept_answer(&theirs).unwrap().remote, "192.0.2.1:4002".parse().unwrap());
+}
