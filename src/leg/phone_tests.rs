@@ -1,5 +1,5 @@
-//! A phone's leg and what its signalling says; where it matters what is said to the far end, that is
-//! a peer by hand.
+//! A phone's leg and what its signalling says; where it matters what is said to the far end, that
+//! is a peer by hand.
 
 use std::collections::HashSet;
 use std::net::Ipv4Addr;

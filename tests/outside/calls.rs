@@ -83,6 +83,27 @@ async fn a_late_offer_is_answered_and_spoken_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_moves_by_the_ack_of_a_change_without_offer_is_followed() {
+    if !has("sipp", "sip-tester") {
+        return;
+    }
+    let service = Serving::shared();
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let port = socket.local_addr().unwrap().port().to_string();
+    let sipp = Sipp::scenario(service.udp, "parcel", "late_move", &[("@@PORT@@", &port)]);
+    let sipp = tokio::spawn(sipp.with(&["-key", "caller", "mover"]).run());
+    let mut buffer = [0; 1_500];
+    for _ in 0..50 {
+        let packet = tokio::time::timeout(PATIENCE, socket.recv(&mut buffer));
+        assert_eq!(packet.await.expect("RTP where it is wanted now").unwrap(), 172);
+    }
+    sipp.await.unwrap();
+    let call = service.api.ended_call_of("mover").await;
+    let timeline = service.api.timeline(call["id"].as_str().unwrap()).await;
+    assert_eq!(timeline.iter().filter(|entry| entry["what"] == "answered").count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn silence_on_hold_is_not_asked_about_and_silence_after_it_is() {
     if !has("sipp", "sip-tester") {
         return;
