@@ -92,6 +92,8 @@ pub struct Trunk {
     pub from: Vec<IpNet>,
     /// Who we are to it.
     pub credentials: Option<Credentials>,
+    /// Our address in the From of calls to it, where that is not the credentials' user at its host.
+    pub from_uri: Option<String>,
     /// Realm of its challenges, where that is none of its hosts.
     pub realm: Option<String>,
     /// Whether we register, and for how long each time.
@@ -118,6 +120,7 @@ impl Trunk {
             carriage: Carriage::Udp,
             from: Vec::new(),
             credentials: None,
+            from_uri: None,
             realm: None,
             register: None,
             srtp: SrtpPolicy::None,

@@ -248,6 +248,29 @@ async fn the_next_trunk_that_may_ring_a_number_takes_over() {
 }
 
 #[tokio::test]
+async fn a_trunk_is_told_who_we_are_in_its_own_words_or_as_its_user_or_as_the_dialler_says() {
+    let credentials = Some(Credentials::new("pbx", "open sesame"));
+    let ours = Some("sip:+4930999@us.example".to_owned());
+    for (from_uri, credentials, routed, from) in [
+        (ours.clone(), None, ours.as_deref(), "<sip:+4930999@us.example>"),
+        (ours.clone(), credentials.clone(), ours.as_deref(), "<sip:+4930999@us.example>"),
+        (None, credentials, Some("sip:pbx@127.0.0.1"), "<sip:pbx@127.0.0.1>"),
+        (None, None, None, "<sip:4471@127.0.0.1>"),
+    ] {
+        let carrier = Carrier::new().await;
+        let trunk = Trunk { from_uri, credentials, ..trunk("carrier", &[carrier.at()]) };
+        let (here, _calls) = with_trunks(vec![trunk], Vec::new()).await;
+        let route = here.route("tel:+4930123456").unwrap();
+        assert_eq!((route.from.as_deref(), route.peer), (routed, Some(carrier.at().ip())));
+        let _leg = here.dial(request("tel:+4930123456".to_owned())).unwrap();
+        let (invite, _) = carrier.request("INVITE").await;
+        assert!(field(&invite, "From").unwrap().contains(from), "{invite}");
+    }
+    let (here, _calls) = endpoint(Duration::from_millis(500)).await;
+    assert_eq!(here.route("sip:desk@127.0.0.1:5090").unwrap().peer, "127.0.0.1".parse().ok());
+}
+
+#[tokio::test]
 async fn a_secret_that_is_refused_is_not_sent_again() {
     let carrier = Carrier::new().await;
     let (here, _calls) = with_trunks(vec![trunk("carrier", &[carrier.at()])], Vec::new()).await;

@@ -11,7 +11,7 @@ use cordboard_sip::access::Access;
 use cordboard_sip::trunk::{Place, Trunk, Way, plain_number, way_of_user};
 use serde_json::json;
 
-use super::{Fault, say};
+use super::{Fault, reach, say};
 use crate::clock;
 use crate::conversation::Flow;
 use crate::settings::Settings;
@@ -54,6 +54,7 @@ pub(super) fn check(file: Option<&Path>, as_json: bool) -> Result<(), Fault> {
         }
         check_trunks(settings, &mut findings);
         check_agents(settings, &mut findings);
+        findings.faults.extend(reach::faults(settings));
         if check_folder(settings, &mut findings) {
             check_addresses(settings, &mut findings);
         }
@@ -204,7 +205,7 @@ fn check_agents(settings: &Settings, findings: &mut Findings) {
 }
 
 /// The host of a SIP address (RFC 3261 §19.1.1).
-fn host_of(uri: &str) -> &str {
+pub(super) fn host_of(uri: &str) -> &str {
     let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
     let rest = rest.split([';', '?']).next().unwrap_or(rest);
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);

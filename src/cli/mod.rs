@@ -4,6 +4,7 @@ mod check;
 mod flow;
 mod models;
 mod pull;
+mod reach;
 mod replay;
 mod serve;
 mod talk;

@@ -244,6 +244,12 @@ fn trunks_and_certificates_that_make_no_sense_are_refused() {
             "since register is on",
         ),
         (
+            "[[trunk]]\nname = \"t\"\nhosts = [\"a\"]\nfrom_uri = \"tel:+4930123\"",
+            "trunk.0.from_uri",
+            "\"tel:+4930123\"",
+            "\"sip:+4930123456@pbx.example.com\"",
+        ),
+        (
             "[[trunk]]\nname = \"t\"\nhosts = [\"a\"]\npassword = \"\"",
             "trunk.0.password",
             "not shown",

@@ -35,6 +35,9 @@ pub struct TrunkSettings {
     /// File whose first line is our secret.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
+    /// Our address in the From of calls to it, where that is not `username` at its host.
+    #[serde(default, deserialize_with = "from_uri")]
+    pub from_uri: Option<String>,
     /// Realm of its challenges, where that is none of its hosts.
     #[serde(default)]
     pub realm: Option<String>,
@@ -162,6 +165,19 @@ fn places<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<Place>, D::Error> {
     let texts = Vec::<String>::deserialize(de).map_err(|_| D::Error::custom(allowed))?;
     let places: Result<Vec<Place>, ()> = texts.iter().map(|it| it.parse()).collect();
     places.ok().filter(|it| !it.is_empty()).ok_or_else(|| D::Error::custom(allowed))
+}
+
+/// Reads our own address.
+fn from_uri<'de, D: Deserializer<'de>>(de: D) -> Result<Option<String>, D::Error> {
+    let allowed = "a SIP address, as in \"sip:+4930123456@pbx.example.com\"";
+    let uri = parse::sip_uri(de).map_err(|_| D::Error::custom(allowed))?;
+    let sign = |it: char| !it.is_control() && !"<>\"?;".contains(it);
+    let rest = uri.strip_prefix("sips:").or_else(|| uri.strip_prefix("sip:"));
+    let sound = rest.is_some_and(|it| {
+        let mut parts = it.split('@');
+        parts.clone().count() == 2 && parts.all(|part| !part.is_empty()) && it.chars().all(sign)
+    });
+    if sound { Ok(Some(uri)) } else { Err(D::Error::custom(allowed)) }
 }
 
 /// Reads begins of numbers.

@@ -3,13 +3,15 @@
 //! An address that was taken away (a lease that ended, an interface that changed) leaves every new
 //! call without sound, and without an ACK. While one is gone new calls are sent elsewhere.
 
-use std::net::{IpAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cordboard_sip::endpoint::EndpointConfig;
 use tokio_util::sync::CancellationToken;
 
 use super::intake::Intake;
+use crate::settings::SipSettings;
 
 /// Time between two looks.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
@@ -48,6 +50,30 @@ impl Addresses {
     fn gone(&self) -> &[IpAddr] {
         &self.gone
     }
+}
+
+/// An address of nobody (RFC 5737, RFC 3849), to which a packet would take the default route: for a
+/// peer whose own is not known yet. Of the kind of what is bound.
+pub(super) const fn elsewhere(bound: IpAddr) -> IpAddr {
+    match bound {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::new(198, 51, 100, 1)),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+    }
+}
+
+/// The address of ours that this peer would be told by a service of these settings; none is a peer
+/// that is elsewhere.
+pub(crate) fn told(settings: &SipSettings, peer: Option<IpAddr>) -> IpAddr {
+    let config = EndpointConfig {
+        bind_udp: settings.listen_udp,
+        bind_tcp: settings.listen_tcp,
+        bind_tls: settings.listen_tls,
+        advertised: settings.advertised,
+        ..EndpointConfig::default()
+    };
+    let listen = settings.listen_udp.or(settings.listen_tcp).or(settings.listen_tls);
+    let bound = listen.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |it| it.ip());
+    config.address_towards(peer.unwrap_or_else(|| elsewhere(bound)))
 }
 
 /// A socket can be bound to the addresses of this machine alone.

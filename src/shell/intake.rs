@@ -157,7 +157,8 @@ impl Intake {
 
     /// Takes an INVITE: seats the call or refuses it.
     pub(crate) fn take(&self, incoming: Incoming) {
-        let Incoming { from_uri, to_uri, to_user, offer, leg, trunk, srtp, secure, .. } = incoming;
+        let Incoming { from_uri, to_uri, to_user, offer, source, leg, trunk, srtp, secure, .. } =
+            incoming;
         let cordboard_sip::endpoint::Leg { line, events } = leg;
         let reception = self.reception();
         let Some(flow) = reception.route(&to_user) else {
@@ -170,8 +171,8 @@ impl Intake {
         }
         let seed = rand::random();
         let offer = offer.as_deref();
-        let policy = if trunk.is_some() { srtp } else { self.services.media.srtp };
-        let media = self.services.media.towards(policy, secure);
+        let policy = trunk.is_some().then_some(srtp);
+        let media = self.services.media_towards(Some(source.ip()), policy, secure);
         let phone = match PhoneLeg::inbound(line, offer, &media, seed) {
             Ok(phone) => phone,
             Err((line, refusal)) => {
@@ -200,7 +201,7 @@ impl Intake {
         if !self.admit(&reception) {
             return None;
         }
-        let identity = self.services.identity.clone();
+        let identity = self.services.identity(self.services.endpoint.route(to).ok().as_ref());
         let plan =
             DialPlan { uri: to.to_owned(), display: flow.name().to_owned(), headers: Vec::new() };
         let seed = rand::random();

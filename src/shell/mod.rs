@@ -57,6 +57,7 @@ use crate::store::{Store, StoreFault, StoreOptions};
 use crate::timeline::CallId;
 use crate::turn::{Pauses, TurnSettings};
 use addresses::Addresses;
+pub(crate) use addresses::told;
 use desk::DeskTask;
 use engines::Engines;
 pub(crate) use engines::{open_ears, open_voice, silero};
@@ -304,7 +305,6 @@ impl Service {
             silero: engines.silero,
             store: store.clone(),
             media: media_settings(&settings, &endpoint)?,
-            identity: identity(&endpoint),
             endpoint,
             tools: Tools::new()?,
             desk: desk_words,
@@ -332,7 +332,7 @@ impl Service {
         listeners.spawn(state, &stop);
         let (keep, figures) = (sweep::retention(&settings), services.figures.clone());
         tokio::spawn(sweep::hourly(store, keep, figures, stop.clone()));
-        open_door(&services, &intake, calls, &stop);
+        open_door(&services, &intake, calls, (settings.sip.advertised, &stop));
         Ok(Self {
             services,
             intake,
@@ -474,9 +474,10 @@ fn open_door(
     services: &Services,
     intake: &Arc<Intake>,
     calls: mpsc::Receiver<Incoming>,
-    stop: &CancellationToken,
+    (advertised, stop): (Option<IpAddr>, &CancellationToken),
 ) {
-    let watched = Addresses::new(told_addresses(services), Box::new(addresses::is_ours));
+    let told = told_addresses(services, advertised);
+    let watched = Addresses::new(told, Box::new(addresses::is_ours));
     tokio::spawn(addresses::watch(watched, intake.clone(), stop.clone()));
     tokio::spawn(intake.clone().mind_load(stop.clone()));
     tokio::spawn(take_calls(intake.clone(), calls));
@@ -633,12 +634,11 @@ fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSetti
     let sip = &settings.sip;
     let listen = sip.listen_udp.or(sip.listen_tcp).or(sip.listen_tls).map(|it| it.ip());
     let bind = listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let peer = sip.trusted.first().map_or(bind, ipnet::IpNet::addr);
-    let advertised = sip.advertised.unwrap_or_else(|| endpoint.address_towards(peer));
     let range = sip.rtp_ports.first..=sip.rtp_ports.last;
     Ok(MediaSettings {
         bind,
-        advertised,
+        // What a peer is told depends on the peer: `Services::media_towards`.
+        advertised: endpoint.address_towards(addresses::elsewhere(bind)),
         ports: Ports::new(range, rand::random())?,
         codecs: settings.media.codecs.clone(),
         srtp: sip.srtp,
@@ -646,21 +646,13 @@ fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSetti
     })
 }
 
-/// The addresses that are listened on, and those that callers are told.
-fn told_addresses(services: &Services) -> Vec<IpAddr> {
-    let (endpoint, media) = (&services.endpoint, &services.media);
+/// The addresses that are listened on, and the one that callers are told where it is the same for
+/// all: where it is not, each call is told one that is there.
+fn told_addresses(services: &Services, advertised: Option<IpAddr>) -> Vec<IpAddr> {
+    let endpoint = &services.endpoint;
     let listening = [endpoint.local_udp(), endpoint.local_tcp(), endpoint.local_tls()];
     let listening = listening.into_iter().flatten().map(|address| address.ip());
-    listening.chain([media.bind, media.advertised]).collect()
-}
-
-fn identity(endpoint: &Endpoint) -> String {
-    let address = endpoint.local_udp().or_else(|| endpoint.local_tcp());
-    let address = address.or_else(|| endpoint.local_tls());
-    address.map_or_else(
-        || "sip:cordboard@localhost".to_owned(),
-        |address| format!("sip:cordboard@{address}"),
-    )
+    listening.chain([services.media.bind]).chain(advertised).collect()
 }
 
 fn link_base(settings: &Settings, bound: SocketAddr) -> String {

@@ -3,15 +3,18 @@
 //! All of it takes work without waiting.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cordboard_audio::vad::{SileroWeights, SpeechMeter};
 use cordboard_models::speech::{Speech, SpeechRequest};
-use cordboard_sip::endpoint::{DialRequest, Endpoint, LegSignal};
+use cordboard_sip::endpoint::{DialRequest, Endpoint, LegSignal, Route};
+use cordboard_sip::srtp::SrtpPolicy;
 use crossbeam_channel::Sender;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::addresses::elsewhere;
 use super::inference::{Answers, Ears, Voices};
 use super::load::Loads;
 use super::mailbox::{ReplyTo, SeatId, ToWorker};
@@ -137,8 +140,6 @@ pub(crate) struct Services {
     pub(crate) endpoint: Endpoint,
     /// Where media lives.
     pub(crate) media: MediaSettings,
-    /// Our own address in the From of calls that we place.
-    pub(crate) identity: String,
     /// The company's systems.
     pub(crate) tools: Tools,
     /// The desk's mailbox.
@@ -188,6 +189,38 @@ impl Services {
             .spawn(async move { tools.invoke(&store, &flow, &call, invocation, reply).await });
     }
 
+    /// Where the media of a call lives: at the address of ours that its peer reaches us at. `srtp`
+    /// is its trunk's word, which goes before the word for all.
+    pub(crate) fn media_towards(
+        &self,
+        peer: Option<IpAddr>,
+        srtp: Option<SrtpPolicy>,
+        secure_signalling: bool,
+    ) -> MediaSettings {
+        let advertised = self.address_towards(peer);
+        let media = &self.media;
+        let policy = srtp.unwrap_or(media.srtp);
+        MediaSettings { advertised, ..media.towards(policy, secure_signalling) }
+    }
+
+    /// Who we say that we are in the From of a call that goes this way.
+    pub(crate) fn identity(&self, route: Option<&Route>) -> String {
+        let said = route.and_then(|it| it.from.clone());
+        said.unwrap_or_else(|| {
+            let address = self.address_towards(route.and_then(|it| it.peer));
+            let endpoint = &self.endpoint;
+            let bound = endpoint.local_udp().or_else(|| endpoint.local_tcp());
+            let port = bound.or_else(|| endpoint.local_tls()).map_or(0, |it| it.port());
+            format!("sip:cordboard@{}", SocketAddr::new(address, port))
+        })
+    }
+
+    /// The address of ours that a peer is told; one that is not known yet is elsewhere.
+    fn address_towards(&self, peer: Option<IpAddr>) -> IpAddr {
+        let peer = peer.unwrap_or_else(|| elsewhere(self.media.bind));
+        self.endpoint.address_towards(peer.to_canonical())
+    }
+
     /// Dials for a call, secured as its trunk wants it or as all calls are; the leg's signals come
     /// to its seat. `plain`: the peer has refused keys.
     pub(super) fn dial(
@@ -199,12 +232,12 @@ impl Services {
     ) -> Result<PhoneLeg, PhoneRefusal> {
         let seed = rand::random();
         let route = self.endpoint.route(&plan.uri)?;
-        let policy = if route.trunk.is_some() { route.srtp } else { self.media.srtp };
-        let media = self.media.towards(policy, route.secure);
+        let policy = route.trunk.is_some().then_some(route.srtp);
+        let media = self.media_towards(route.peer, policy, route.secure);
         PhoneLeg::outbound(&media, seed, plain, |sdp| {
             let leg = self.endpoint.dial(DialRequest {
                 to: plan.uri.clone(),
-                from: self.identity.clone(),
+                from: self.identity(Some(&route)),
                 display: Some(plan.display.clone()),
                 sdp,
                 headers: plan.headers.clone(),

@@ -53,6 +53,7 @@ fn trunk(settings: &TrunkSettings) -> Result<Trunk, SecretUnreadable> {
         carriage: settings.transport.into(),
         from: settings.from.clone(),
         credentials: credentials.map(|(name, secret)| Credentials::new(name, secret)),
+        from_uri: settings.from_uri.clone(),
         realm: settings.realm.clone(),
         register: settings.register.then(|| Duration::from_secs(settings.expires_s)),
         srtp: settings.srtp.into(),

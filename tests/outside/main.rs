@@ -21,6 +21,7 @@ mod media_stream;
 mod operation;
 mod over_tls;
 mod placed;
+mod reached;
 mod refusals;
 mod ringer;
 mod signals;

@@ -60,6 +60,10 @@ pub struct Route {
     pub srtp: SrtpPolicy,
     /// Whether its signalling is secured.
     pub secure: bool,
+    /// Whom it would go to, where that is known before a name server is asked.
+    pub peer: Option<IpAddr>,
+    /// Our own address on that trunk, where the trunk has a word on it.
+    pub from: Option<String>,
 }
 
 #[derive(Default)]
@@ -143,6 +147,12 @@ impl Carrier {
             standing.targets = found;
         }
         is_unknown
+    }
+
+    /// The address of the place that is rung first, where one is known.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        let written = || self.trunk.hosts.first()?.host.parse().ok();
+        self.targets().first().map(|it| it.address.ip()).or_else(written)
     }
 
     /// Its places: those that answer first, the others as a last resort.

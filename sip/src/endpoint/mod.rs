@@ -132,6 +132,15 @@ impl Default for EndpointConfig {
     }
 }
 
+impl EndpointConfig {
+    /// The address of ours that this peer would be told by such an endpoint.
+    #[must_use]
+    pub fn address_towards(&self, peer: IpAddr) -> IpAddr {
+        let Self { bind_udp: udp, bind_tcp: tcp, bind_tls: tls, advertised, .. } = *self;
+        Addresses { udp, tcp, tls, advertised }.towards(peer)
+    }
+}
+
 /// Why there is no endpoint.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

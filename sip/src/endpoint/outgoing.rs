@@ -17,7 +17,7 @@ use super::tls::is_secure;
 use super::upkeep::trunk_uri;
 use super::{Core, Entered};
 use crate::srtp::SrtpPolicy;
-use crate::trunk::{Carriage, Place, Way as Finding, plain_number, way_of_user};
+use crate::trunk::{Carriage, Place, Trunk, Way as Finding, plain_number, way_of_user};
 
 /// Whom to ring, and as whom.
 #[derive(Clone, Debug)]
@@ -138,9 +138,24 @@ pub(super) fn route(core: &Core, to: &str) -> Result<Route, DialError> {
             trunk: Some(first.trunk.name.clone()),
             srtp: first.trunk.srtp,
             secure: first.trunk.carriage == Carriage::Tls,
+            peer: first.peer(),
+            from: identity(&first.trunk).map(|it| it.to_string()),
         },
-        None => Route { trunk: None, srtp: SrtpPolicy::None, secure: is_secure(&to) },
+        None => Route {
+            trunk: None,
+            srtp: SrtpPolicy::None,
+            secure: is_secure(&to),
+            peer: to.host_with_port.host.to_string().trim_matches(['[', ']']).parse().ok(),
+            from: None,
+        },
     })
+}
+
+/// Who we are to a trunk: what it says itself, else the user of its credentials.
+fn identity(trunk: &Trunk) -> Option<Uri> {
+    let said = trunk.from_uri.as_ref().and_then(|it| sip_uri(it).ok());
+    let user = trunk.credentials.as_ref().map(|it| it.username.as_str());
+    said.or_else(|| trunk_uri(Some(user?), trunk.domain(), Transport::Udp))
 }
 
 /// Reads an address, and finds the trunks that may carry it: none for one that is rung directly.
@@ -275,11 +290,7 @@ impl Draft {
             Some(carrier) => {
                 let trunk = &carrier.trunk;
                 let number = format!("{}{}", trunk.prefix, self.user);
-                let us = trunk
-                    .credentials
-                    .as_ref()
-                    .and_then(|it| trunk_uri(Some(&it.username), trunk.domain(), Transport::Udp));
-                let us = us.unwrap_or_else(|| self.from.clone());
+                let us = identity(trunk).unwrap_or_else(|| self.from.clone());
                 (trunk_uri(Some(&number), name, transport)?, us)
             }
             None => (self.to.clone(), self.from.clone()),
