@@ -41,7 +41,7 @@ pub(super) async fn health(State(state): State<ApiState>, headers: HeaderMap) ->
 /// Says whether new calls should be sent here.
 ///
 /// Not while the process drains, while an address that callers are told is gone, while the disk
-/// takes no timelines, or while a media worker has no time for more calls. A database that is away
+/// takes no timelines, or while there is no time or engine for more calls. A database that is away
 /// is no reason: calls do not need it.
 #[utoipa::path(
     get,

@@ -29,6 +29,9 @@ pub struct AdmissionSettings {
     /// For how long it must have been below it.
     #[serde(deserialize_with = "parse::within::<_, 0, 3600>")]
     pub calm_s: u64,
+    /// For how long after a caller found no recognizer or synthesizer free; 0 is never.
+    #[serde(deserialize_with = "parse::within::<_, 0, 3600>")]
+    pub no_engine_s: u64,
 }
 
 impl Default for AdmissionSettings {
@@ -41,6 +44,7 @@ impl Default for AdmissionSettings {
             strained_ms: 1_000,
             resume_percent: 70,
             calm_s: 5,
+            no_engine_s: 10,
         }
     }
 }

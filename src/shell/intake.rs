@@ -22,7 +22,7 @@ use crate::timeline::{CallId, LegKind, LegRole, Links};
 
 /// After how many seconds a caller who found no room may try again (RFC 3261 §20.33).
 const RETRY_AFTER_S: u32 = 10;
-/// How often it is judged whether the media workers keep up; they tell twice a second.
+/// How often it is judged whether workers and engines keep up; the workers tell twice a second.
 const JUDGE_EVERY: Duration = Duration::from_millis(250);
 
 /// What new calls meet; a reload brings another one, and calls under way keep theirs.
@@ -114,7 +114,7 @@ impl Intake {
         *self.locked_strain()
     }
 
-    /// Judges again and again whether the media workers keep up, until `stop`.
+    /// Judges again and again whether media workers and engines keep up, until `stop`.
     pub(crate) async fn mind_load(self: Arc<Self>, stop: CancellationToken) {
         let mut judge = Judge::default();
         let mut look = tokio::time::interval(JUDGE_EVERY);
@@ -122,7 +122,8 @@ impl Intake {
             let rules = self.reception().admission;
             let loads = &self.services.loads;
             loads.set_late_after(rules.late_after);
-            self.set_strain(judge.judge(clock::monotonic(), &rules, &loads.read()));
+            let (told, wants) = (loads.read(), loads.wants());
+            self.set_strain(judge.judge(clock::monotonic(), &rules, &told, wants));
         }
     }
 
@@ -136,7 +137,7 @@ impl Intake {
         match strain {
             Some(strain) => {
                 self.services.figures.admission_shut.count(strain.name());
-                tracing::warn!(why = strain.name(), "new calls are refused: no time for them");
+                tracing::warn!(why = strain.name(), "new calls are refused: no room for them");
             }
             None => tracing::info!("new calls are taken again"),
         }

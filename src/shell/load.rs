@@ -1,9 +1,10 @@
-//! How media workers keep up: each measures its own ticks and tells; whoever asks is given it.
+//! How media workers keep up: each measures its own ticks and tells; whoever asks is given it. And
+//! when they last found no engine for what a call wanted.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::admission::Load;
+use super::admission::{Load, Wants};
 
 /// Over how much time a worker measures.
 const WINDOW: Duration = Duration::from_millis(500);
@@ -16,6 +17,14 @@ pub(crate) struct Loads {
     workers: Box<[Told]>,
     /// From when on a tick is late, µs.
     late_after_us: AtomicU64,
+    wanted: Wanted,
+}
+
+/// When an engine was last wanted in vain, µs; 0 is never.
+#[derive(Debug, Default)]
+struct Wanted {
+    recognizer_us: AtomicU64,
+    synthesizer_us: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -30,12 +39,31 @@ impl Loads {
     /// For so many workers, none of which has calls.
     pub(crate) fn new(workers: usize) -> Self {
         let workers = (0..workers).map(|_| Told::default()).collect();
-        Self { workers, late_after_us: AtomicU64::new(10_000) }
+        Self { workers, late_after_us: AtomicU64::new(10_000), wanted: Wanted::default() }
     }
 
     /// Sets from when on a tick is late.
     pub(crate) fn set_late_after(&self, late_after: Duration) {
         self.late_after_us.store(micros(late_after), Relaxed);
+    }
+
+    /// A recognition was refused: no recognizer was free.
+    pub(crate) fn no_recognizer(&self, now: Duration) {
+        self.wanted.recognizer_us.store(micros(now).max(1), Relaxed);
+    }
+
+    /// A synthesis was refused: the voices are busy, and so many lines wait for them already.
+    pub(crate) fn no_synthesizer(&self, now: Duration) {
+        self.wanted.synthesizer_us.store(micros(now).max(1), Relaxed);
+    }
+
+    /// When engines were last wanted in vain.
+    pub(crate) fn wants(&self) -> Wants {
+        let at = |it: &AtomicU64| Some(it.load(Relaxed)).filter(|it| *it > 0);
+        Wants {
+            recognizer: at(&self.wanted.recognizer_us).map(Duration::from_micros),
+            synthesizer: at(&self.wanted.synthesizer_us).map(Duration::from_micros),
+        }
     }
 
     /// What each worker told last.
@@ -171,5 +199,18 @@ mod tests {
         let due = Duration::from_secs(1);
         meter.phase((due, due + Duration::from_millis(29), due + WINDOW), 0, 1, &loads);
         assert!(loads.read()[0].late.abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_engine_that_was_wanted_in_vain_is_told_with_its_time() {
+        let loads = Loads::new(1);
+        assert_eq!(loads.wants(), Wants::default());
+        loads.no_recognizer(Duration::from_secs(3));
+        let ears = Some(Duration::from_secs(3));
+        assert_eq!(loads.wants(), Wants { recognizer: ears, synthesizer: None });
+        loads.no_synthesizer(Duration::from_secs(4));
+        loads.no_recognizer(Duration::from_secs(5));
+        let (ears, voice) = (Some(Duration::from_secs(5)), Some(Duration::from_secs(4)));
+        assert_eq!(loads.wants(), Wants { recognizer: ears, synthesizer: voice });
     }
 }

@@ -529,6 +529,7 @@ fn admission_rules(settings: &AdmissionSettings) -> admission::Rules {
         lasting: Duration::from_millis(settings.strained_ms),
         resume: share(settings.resume_percent),
         calm: Duration::from_secs(settings.calm_s),
+        no_engine: (settings.no_engine_s > 0).then(|| Duration::from_secs(settings.no_engine_s)),
     }
 }
 

@@ -366,7 +366,10 @@ impl Seat {
                         self.sessions.push((job, session));
                         None
                     }
-                    None => Some(Input::Refused { job, why: "no ears are free".to_owned() }),
+                    None => {
+                        services.loads.no_recognizer(clock::monotonic());
+                        Some(Input::Refused { job, why: "no ears are free".to_owned() })
+                    }
                 }
             }
             Job::Speak { job, request } => {
@@ -374,6 +377,7 @@ impl Seat {
                     return Some(Input::Spoken { job, speech, last: true });
                 }
                 let Some(wanted) = services.voices.speak(job, request, reply) else {
+                    services.loads.no_synthesizer(clock::monotonic());
                     return Some(Input::Refused { job, why: "the voices are busy".to_owned() });
                 };
                 self.asked_voice = Some((job, clock::monotonic()));

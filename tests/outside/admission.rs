@@ -1,15 +1,16 @@
 //! A service without time for more calls: it says so to everybody, and leaves those under way be.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use cordboard::replay::{Phone, Script};
+use cordboard::replay::{Act, Phone, Script, Step, When};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::media_stream::{SETTINGS, TOKEN, start};
-use crate::support::{PATIENCE, Serving, Sipp, has, until};
+use crate::support::{PATIENCE, Serving, Sipp, has, spoken, until};
 
 /// One call is too many for a worker that may be busy a hundredth of its time.
 const STRAINED: &str = "[admission]\non = true\nbusy_percent = 1\nlate_percent = 100\n\
@@ -83,4 +84,44 @@ async fn a_service_without_time_refuses_new_calls_and_takes_them_again_when_it_h
     let calls = ["-m", "1", "-d", "300"];
     let again = Sipp::caller(service.udp, "parcel").with(&calls).run();
     tokio::time::timeout(Duration::from_secs(30), again).await.expect("in time");
+}
+
+/// One recognizer, and nothing but its want shuts the door, for as long as the test lasts.
+const ONE_RECOGNIZER: &str = "[admission]\non = true\nbusy_percent = 100\nlate_percent = 100\n\
+                              strained_ms = 60000\nno_engine_s = 600\n\
+                              [models]\nrecognizer = \"stub\"\nrecognizers = 1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_somebody_speaks_and_no_recognizer_is_free_new_calls_are_refused() {
+    let service = Serving::start(ONE_RECOGNIZER);
+    let phones = [
+        Phone::bind("127.0.0.1:0".parse().unwrap(), 30_000..=30_999).await.unwrap(),
+        Phone::bind("127.0.0.1:0".parse().unwrap(), 31_000..=31_999).await.unwrap(),
+    ];
+    let uri = service.uri("short");
+    // Long enough that each speaks while the other does.
+    let speech: Arc<[f32]> = spoken("slt", &["hello ".repeat(30)]).into();
+    let script = || {
+        let say = |after| Step {
+            when: When::Answered(Duration::from_secs(after)),
+            act: Act::Say(speech.clone()),
+        };
+        Script::new([say(2), say(20)])
+    };
+    let mut talks = Box::pin(async {
+        let [first, second] = &phones;
+        let (one, other) = (script(), script());
+        tokio::join!(first.ring(&uri, one, PATIENCE), second.ring(&uri, other, PATIENCE))
+    });
+    let refused = async {
+        until_ready(&service, false).await;
+        let figures = service.api.text("/metrics").await;
+        let line = "cordboard_admission_shut_total{why=\"no_recognizer\"} 1";
+        assert!(figures.lines().any(|it| it == line), "{figures}");
+        assert_eq!(service.api.calls_live().await, 2, "the calls under way go on");
+    };
+    tokio::select! {
+        played = &mut talks => panic!("both calls ended: {played:?}"),
+        () = refused => {}
+    }
 }

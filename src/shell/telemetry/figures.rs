@@ -68,7 +68,7 @@ pub(crate) struct Figures {
     pub(crate) streams_closed: Tallies,
     /// Calls that were refused past the door, by why.
     pub(crate) calls_refused: Tallies,
-    /// How often new calls began to be refused for want of time, by why.
+    /// How often new calls began to be refused for want of time or engines, by why.
     pub(crate) admission_shut: Tallies,
     /// Spans that were sent.
     pub(crate) spans_sent: Counter,
@@ -243,7 +243,7 @@ impl Figures {
     }
 
     fn write_service(&self, page: &mut Page) {
-        let help = "How often new calls began to be refused because a media worker was strained.";
+        let help = "How often new calls began to be refused for want of time or engines, by why.";
         page.tallies("cordboard_admission_shut_total", help, &self.admission_shut);
         let help = "Media streams and placed calls that were refused; INVITEs are counted by SIP.";
         page.tallies("cordboard_calls_refused_total", help, &self.calls_refused);

@@ -58,7 +58,7 @@ impl Scrape {
         let help = "1 where an address that callers are told is not this machine's any more.";
         page.gauge("cordboard_address_lost", help, stranded);
         let strained = u8::from(self.intake.strain().is_some());
-        let help = "1 where no new calls are taken because a media worker is strained.";
+        let help = "1 where no new calls are taken for want of time or engines.";
         page.gauge("cordboard_admission_shut", help, strained);
         let version = reception.version;
         page.gauge("cordboard_settings_version", "How often settings were taken.", version);
