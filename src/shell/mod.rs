@@ -67,7 +67,7 @@ use mailbox::ToWorker;
 use media::MediaWorker;
 pub use notify::Supervisor;
 pub use reload::Reloaded;
-use services::{Services, ToDesk};
+use services::{Manner, Services, ToDesk};
 pub use telemetry::{ExportError, FilterError, Log};
 use telemetry::{Figures, Scrape};
 use tools::Tools;
@@ -304,7 +304,7 @@ impl Service {
             prompts: engines.prompts,
             silero: engines.silero,
             store: store.clone(),
-            media: media_settings(&settings, &endpoint)?,
+            media: media_settings(&settings, &endpoint)?.into(),
             endpoint,
             tools: Tools::new()?,
             desk: desk_words,
@@ -636,15 +636,24 @@ fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSetti
     let listen = sip.listen_udp.or(sip.listen_tcp).or(sip.listen_tls).map(|it| it.ip());
     let bind = listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let range = sip.rtp_ports.first..=sip.rtp_ports.last;
+    let Manner { codecs, srtp, keys_may_travel } = manner(settings);
     Ok(MediaSettings {
         bind,
         // What a peer is told depends on the peer: `Services::media_towards`.
         advertised: endpoint.address_towards(addresses::elsewhere(bind)),
         ports: Ports::new(range, rand::random())?,
-        codecs: settings.media.codecs.clone(),
-        srtp: sip.srtp,
-        keys_may_travel: sip.srtp_without_tls,
+        codecs,
+        srtp,
+        keys_may_travel,
     })
+}
+
+fn manner(settings: &Settings) -> Manner {
+    Manner {
+        codecs: settings.media.codecs.clone(),
+        srtp: settings.sip.srtp,
+        keys_may_travel: settings.sip.srtp_without_tls,
+    }
 }
 
 /// The addresses that are listened on, and the one that callers are told where it is the same for
@@ -653,7 +662,7 @@ fn told_addresses(services: &Services, advertised: Option<IpAddr>) -> Vec<IpAddr
     let endpoint = &services.endpoint;
     let listening = [endpoint.local_udp(), endpoint.local_tcp(), endpoint.local_tls()];
     let listening = listening.into_iter().flatten().map(|address| address.ip());
-    listening.chain([services.media.bind]).chain(advertised).collect()
+    listening.chain([services.media_bind()]).chain(advertised).collect()
 }
 
 fn link_base(settings: &Settings, bound: SocketAddr) -> String {

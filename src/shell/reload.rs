@@ -2,7 +2,8 @@
 //!
 //! Everything that can fail is made before anything is changed: the flows are read and checked,
 //! what they expect to hear is known, their prompts are spoken, the desk's settings make sense, the
-//! files of TLS can be read. Calls under way keep the flow and the settings that they began with.
+//! files of TLS can be read. Calls under way keep the flow and the settings that they began with;
+//! a leg that they dial afterwards speaks as the new ones want it.
 //! Absent: what needs another socket, folder or engine, and the trunks, which stay those of the
 //! start with their registrations; it is named, and waits for a restart.
 
@@ -10,13 +11,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cordboard_sip::access::Access;
+use cordboard_sip::session_timer::Limits;
 
-use super::services::ToDesk;
+use super::intake::Reception;
+use super::services::{Manner, PromptCache, ToDesk};
 use super::{
-    ServeError, Service, agent_tokens, desk_settings, engines, load_routes, reception, trunks,
+    ServeError, Service, access, agent_tokens, desk_settings, engines, load_routes, manner,
+    reception, session_timers, trunks,
 };
 use crate::conversation::Flow;
-use crate::settings::Settings;
+use crate::desk::DeskSettings;
+use crate::settings::{LogSettings, Settings, SipSettings};
 
 /// What a reload did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,17 +43,17 @@ impl Service {
         let prepared = self.prepare(&settings).await;
         let result = if prepared.is_ok() { "taken" } else { "refused" };
         self.services.figures.reloads.count(result);
-        let (routes, prompts, access) = prepared?;
+        let (taken, prompts) = prepared?;
 
-        let version = self.intake.reception().version + 1;
-        let flows = flows_of(&routes);
+        let Taken { access, timers, trace, manner, desk, tokens, reception } = taken;
+        let (version, flows) = (reception.version, flows_of(&reception.routes));
         self.services.prompts.extend(prompts);
         self.services.endpoint.set_access(&access);
-        self.services.desk(ToDesk::Reconfigured {
-            settings: desk_settings(&settings),
-            tokens: agent_tokens(&settings),
-        });
-        self.intake.set_reception(reception(routes, &settings, version));
+        self.services.endpoint.set_session_timers(timers);
+        self.services.endpoint.set_trace(trace);
+        self.services.set_manner(manner);
+        self.services.desk(ToDesk::Reconfigured { settings: desk, tokens });
+        self.intake.set_reception(reception);
         let needs_restart = differing(&self.settings, &settings);
         Ok(Reloaded { version, flows, needs_restart })
     }
@@ -58,23 +63,19 @@ impl Service {
         self.services.figures.reloads.count("refused");
     }
 
-    async fn prepare(
-        &self,
-        settings: &Settings,
-    ) -> Result<(HashMap<String, Arc<Flow>>, super::services::PromptCache, Access), ServeError>
-    {
+    async fn prepare(&self, settings: &Settings) -> Result<(Taken, PromptCache), ServeError> {
         let routes = load_routes(&settings.routes)?;
         desk_settings(settings).check()?;
-        let access = super::access(settings)?;
+        let version = self.intake.reception().version + 1;
+        let taken = Taken::of(settings, routes.clone(), version)?;
         // The engines that run are those of the start.
         let (models, remote) = (self.settings.models.clone(), self.settings.remote.clone());
-        let flows = routes.clone();
-        let prepare = move || engines::prepare(&models, &remote, flows.values());
+        let prepare = move || engines::prepare(&models, &remote, routes.values());
         let prompts = tokio::task::spawn_blocking(prepare).await;
         let prompts = prompts.unwrap_or(Err(ServeError::Preparation))?;
         // The last that can fail: what it has read serves at once.
         self.services.endpoint.reload_tls()?;
-        Ok((routes, prompts, access))
+        Ok((taken, prompts))
     }
 }
 
@@ -87,45 +88,112 @@ fn flows_of(routes: &HashMap<String, Arc<Flow>>) -> Vec<(String, String, String)
     flows
 }
 
-/// Names what a restart alone changes.
+/// What is taken while calls go on; all of it is made of the settings before any of it is taken.
+#[derive(Debug)]
+struct Taken {
+    access: Access,
+    timers: Limits,
+    trace: bool,
+    manner: Manner,
+    desk: DeskSettings,
+    tokens: HashMap<String, String>,
+    reception: Reception,
+}
+
+impl Taken {
+    fn of(
+        settings: &Settings,
+        routes: HashMap<String, Arc<Flow>>,
+        version: u64,
+    ) -> Result<Self, ServeError> {
+        Ok(Self {
+            access: access(settings)?,
+            timers: session_timers(settings),
+            trace: settings.sip.trace,
+            manner: manner(settings),
+            desk: desk_settings(settings),
+            tokens: agent_tokens(settings),
+            reception: reception(routes, settings, version),
+        })
+    }
+}
+
+/// Names what a restart alone changes. Every setting is named here, so that none is forgotten: one
+/// that is taken ([`Taken`]) by `_`.
 fn differing(running: &Settings, wanted: &Settings) -> Vec<String> {
-    let (now, then) = (&running.sip, &wanted.sip);
-    let named = [
-        ("sip.listen_udp", now.listen_udp != then.listen_udp),
-        ("sip.listen_tcp", now.listen_tcp != then.listen_tcp),
-        ("sip.listen_tls", now.listen_tls != then.listen_tls),
-        ("sip.tls_*", trunks::tls(now) != trunks::tls(then)),
-        ("sip.name_servers", now.name_servers != then.name_servers),
-        ("trunk", running.trunks != wanted.trunks),
-        ("sip.advertised", now.advertised != then.advertised),
-        ("sip.rtp_ports", now.rtp_ports != then.rtp_ports),
-        ("sip.no_ack_s", now.no_ack_s != then.no_ack_s),
-        ("models", running.models != wanted.models),
-        ("store", running.store != wanted.store),
-        ("api", running.api != wanted.api),
-        ("shutdown", running.shutdown != wanted.shutdown),
-        ("log.format", running.log.format != wanted.log.format),
-        ("telemetry", running.telemetry != wanted.telemetry),
-    ];
+    let Settings {
+        sip,
+        media: _,
+        trunks,
+        media_streams,
+        routes: _,
+        agents: _,
+        queues: _,
+        models,
+        remote,
+        turn: _,
+        store,
+        admission: _,
+        api,
+        shutdown,
+        log: LogSettings { filter: _, format },
+        telemetry,
+    } = running;
+    let mut named = differing_sip(sip, &wanted.sip);
+    named.extend([
+        ("trunk", *trunks != wanted.trunks),
+        ("media_streams", *media_streams != wanted.media_streams),
+        ("models", *models != wanted.models),
+        ("remote", *remote != wanted.remote),
+        ("store", *store != wanted.store),
+        ("api", *api != wanted.api),
+        ("shutdown", *shutdown != wanted.shutdown),
+        ("log.format", *format != wanted.log.format),
+        ("telemetry", *telemetry != wanted.telemetry),
+    ]);
     named.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_restart_alone_changes_is_named_and_nothing_else() {
-        let running = Settings::default();
-        let mut wanted = running.clone();
-        wanted.sip.calls_max = 7;
-        wanted.sip.trusted = Vec::new();
-        wanted.turn.no_input_ms = 9_000;
-        wanted.log.filter = "debug".to_owned();
-        assert_eq!(differing(&running, &wanted), [""; 0]);
-        wanted.sip.listen_udp = None;
-        wanted.store.recording = true;
-        wanted.sip.tls_key = Some("another.key".into());
-        assert_eq!(differing(&running, &wanted), ["sip.listen_udp", "sip.tls_*", "store"]);
-    }
+fn differing_sip(now: &SipSettings, then: &SipSettings) -> Vec<(&'static str, bool)> {
+    let SipSettings {
+        listen_udp,
+        listen_tcp,
+        listen_tls,
+        tls_certificate: _,
+        tls_key: _,
+        tls_ca: _,
+        tls_client_ca: _,
+        name_servers,
+        advertised,
+        trusted: _,
+        destinations: _,
+        rtp_ports,
+        srtp: _,
+        srtp_without_tls: _,
+        ring_timeout_s: _,
+        no_ack_s,
+        no_media_ask_s: _,
+        no_media_end_s: _,
+        hold_end_s: _,
+        session_expires_s: _,
+        min_se_s: _,
+        trace: _,
+        calls_max: _,
+        bans,
+    } = now;
+    vec![
+        ("sip.listen_udp", *listen_udp != then.listen_udp),
+        ("sip.listen_tcp", *listen_tcp != then.listen_tcp),
+        ("sip.listen_tls", *listen_tls != then.listen_tls),
+        ("sip.tls_*", trunks::tls(now) != trunks::tls(then)),
+        ("sip.name_servers", *name_servers != then.name_servers),
+        ("sip.advertised", *advertised != then.advertised),
+        ("sip.rtp_ports", *rtp_ports != then.rtp_ports),
+        ("sip.no_ack_s", *no_ack_s != then.no_ack_s),
+        // The door has kept its rule, and whom it has banned by it, since the start.
+        ("sip.bans", *bans != then.bans),
+    ]
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use cordboard_audio::vad::{SileroWeights, SpeechMeter};
 use cordboard_models::speech::{Speech, SpeechRequest};
 use cordboard_sip::endpoint::{DialRequest, Endpoint, LegSignal, Route};
+use cordboard_sip::negotiation::AudioCodec;
 use cordboard_sip::srtp::SrtpPolicy;
 use crossbeam_channel::Sender;
 use tokio::runtime::Handle;
@@ -121,6 +122,17 @@ impl PromptCache {
     }
 }
 
+/// How legs speak: what of their media can change while others go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Manner {
+    /// What is spoken, the preferred first.
+    pub(crate) codecs: Vec<AudioCodec>,
+    /// Whether it is secured.
+    pub(crate) srtp: SrtpPolicy,
+    /// Whether keys may stand in signalling that is not encrypted.
+    pub(crate) keys_may_travel: bool,
+}
+
 /// What every media worker shares.
 #[derive(Debug)]
 pub(crate) struct Services {
@@ -138,8 +150,8 @@ pub(crate) struct Services {
     pub(crate) store: Store,
     /// The telephone side.
     pub(crate) endpoint: Endpoint,
-    /// Where media lives.
-    pub(crate) media: MediaSettings,
+    /// Where media lives, and how legs that begin from now on speak.
+    pub(crate) media: RwLock<MediaSettings>,
     /// The company's systems.
     pub(crate) tools: Tools,
     /// The desk's mailbox.
@@ -189,6 +201,18 @@ impl Services {
             .spawn(async move { tools.invoke(&store, &flow, &call, invocation, reply).await });
     }
 
+    /// Where media is bound.
+    pub(crate) fn media_bind(&self) -> IpAddr {
+        self.media.read().unwrap_or_else(PoisonError::into_inner).bind
+    }
+
+    /// Lets legs that begin from now on speak so; where they live stays.
+    pub(crate) fn set_manner(&self, manner: Manner) {
+        let mut media = self.media.write().unwrap_or_else(PoisonError::into_inner);
+        let Manner { codecs, srtp, keys_may_travel } = manner;
+        *media = MediaSettings { codecs, srtp, keys_may_travel, ..media.clone() };
+    }
+
     /// Where the media of a call lives: at the address of ours that its peer reaches us at. `srtp`
     /// is its trunk's word, which goes before the word for all.
     pub(crate) fn media_towards(
@@ -198,7 +222,7 @@ impl Services {
         secure_signalling: bool,
     ) -> MediaSettings {
         let advertised = self.address_towards(peer);
-        let media = &self.media;
+        let media = self.media.read().unwrap_or_else(PoisonError::into_inner);
         let policy = srtp.unwrap_or(media.srtp);
         MediaSettings { advertised, ..media.towards(policy, secure_signalling) }
     }
@@ -217,7 +241,7 @@ impl Services {
 
     /// The address of ours that a peer is told; one that is not known yet is elsewhere.
     fn address_towards(&self, peer: Option<IpAddr>) -> IpAddr {
-        let peer = peer.unwrap_or_else(|| elsewhere(self.media.bind));
+        let peer = peer.unwrap_or_else(|| elsewhere(self.media_bind()));
         self.endpoint.address_towards(peer.to_canonical())
     }
 

@@ -374,9 +374,13 @@ async fn sighup_takes_new_settings_whole_or_not_at_all() {
     let log = service.log();
     assert!(log.contains("sip.listen_udp") && log.contains("wait for a restart"), "{log}");
 
+    // Media is secured from now on, which without TLS nobody's can be.
+    reload("[sip]\nsrtp = \"require\"").await;
+    assert_eq!(invite("parcel", 4).await, 488);
+
     // Nobody is trusted any more.
     reload("[sip]\ntrusted = []").await;
-    assert_eq!(invite("parcel", 4).await, 403);
+    assert_eq!(invite("parcel", 5).await, 403);
     service.signal("TERM");
     told("STOPPING=1").await;
     assert_eq!(service.exit().await.code(), Some(0));
