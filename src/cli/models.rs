@@ -1,5 +1,6 @@
 //! `cordboard models list`, `pull` and `check`.
 
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -174,6 +175,10 @@ fn check(settings: &Settings, wav: Option<&Path>) -> Result<(), Fault> {
         }
         None => told("recognizer", Err("there is nothing to hear without a voice".into())),
     }
+    for engine in shell::remote_engines(&settings.remote) {
+        let role = format!("{} ({})", engine.name, engine.form);
+        told(&role, reach(engine));
+    }
     match failed {
         0 => Ok(()),
         1 => Err("one engine failed".into()),
@@ -259,6 +264,24 @@ fn turn_end(models: &ModelSettings, sound: &[f32]) -> Result<String, Fault> {
     Ok(format!("Smart Turn, over with {whole:.2}, its half with {half:.2}, in {took_ms} ms"))
 }
 
+/// How long a connection to an engine over the network is waited for.
+const REACH_WITHIN: Duration = Duration::from_secs(3);
+
+/// Whether an engine over the network could be asked: its key is there, and something answers where
+/// it is. It is shown no key, and asked nothing that it would charge for.
+fn reach(engine: shell::RemoteEngine) -> Result<String, Fault> {
+    let key = if engine.has_key? { "its key is there" } else { "no key is set" };
+    let (host, port) = engine.place;
+    let found = (host.as_str(), port).to_socket_addrs();
+    let mut found = found.map_err(|why| format!("{host} is not found: {why}"))?;
+    let address = found.next().ok_or_else(|| format!("{host} has no address"))?;
+    let began = clock::monotonic();
+    TcpStream::connect_timeout(&address, REACH_WITHIN)
+        .map_err(|why| format!("{host}:{port} does not answer: {why}; see to the url"))?;
+    let took_ms = clock::monotonic().saturating_sub(began).as_millis();
+    Ok(format!("{key}, {host}:{port} answers in {took_ms} ms; it was asked nothing"))
+}
+
 fn recording(path: &Path) -> Result<Arc<[f32]>, Fault> {
     let name = path.display();
     let file = std::fs::File::open(path).map_err(|why| format!("{name} cannot be read: {why}"))?;
@@ -297,6 +320,25 @@ mod tests {
         let heard = hear(&models, &speech.samples, true).expect("something is heard");
         assert!(heard.starts_with("heard \"one two three"), "{heard}");
         assert!(hear(&models, &[0.0; 8_000], true).is_err(), "silence is nothing");
+    }
+
+    #[test]
+    fn an_engine_over_the_network_is_reached_at_its_place_and_asked_nothing() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let place = listener.local_addr().expect("an address");
+        let engine = |port, has_key| shell::RemoteEngine {
+            name: "remote.voice.0".to_owned(),
+            form: "cartesia",
+            place: ("127.0.0.1".to_owned(), port),
+            has_key: Ok(has_key),
+        };
+        let line = reach(engine(place.port(), true)).expect("it is there");
+        assert!(line.starts_with("its key is there, 127.0.0.1:"), "{line}");
+        let line = reach(engine(place.port(), false)).expect("it is there");
+        assert!(line.starts_with("no key is set, "), "{line}");
+        drop(listener);
+        let fault = reach(engine(place.port(), true)).expect_err("it is gone").to_string();
+        assert!(fault.contains("does not answer") && fault.contains("url"), "{fault}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use cordboard_models::voice::{Flite, Piper};
 use super::ServeError;
 use super::choice::{self, RecognizerChoice, VoiceChoice};
 use super::inference::{Answers, Ears, VoiceLineup, Voices};
-use super::remote::Remote;
+use super::remote::{Remote, remote_engines};
 use super::services::PromptCache;
 use crate::conversation::Flow;
 use crate::settings::{ModelSettings, RemoteSettings, Settings, VadChoice};
@@ -93,6 +93,7 @@ pub(super) fn faults(
         Err(error) => faults.push(error.into()),
     }
     faults.extend(open_voice(settings).err());
+    faults.extend(remote_engines(remote).into_iter().filter_map(|it| it.has_key.err()));
     faults
 }
 

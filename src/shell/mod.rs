@@ -67,6 +67,7 @@ use mailbox::ToWorker;
 use media::MediaWorker;
 pub use notify::Supervisor;
 pub use reload::Reloaded;
+pub(crate) use remote::{RemoteEngine, remote_engines};
 use services::{Manner, Services, ToDesk};
 pub use telemetry::{ExportError, FilterError, Log};
 use telemetry::{Figures, Scrape};

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use cordboard_models::remote::{
-    Cartesia, CartesiaConfig, Chat, ChatConfig, ChatLimits, Deepgram, DeepgramConfig, Network,
-    RemoteAnswers, RemoteRanking, Secret,
+    Address, Cartesia, CartesiaConfig, Chat, ChatConfig, ChatLimits, Deepgram, DeepgramConfig,
+    Network, RemoteAnswers, RemoteRanking, Secret,
 };
 use cordboard_models::speech::{Answerer, LanguageModel, Recognizer, Synthesizer};
 
@@ -136,6 +136,47 @@ impl<'a> Remote<'a> {
     }
 }
 
+/// An engine over the network of the settings, as far as it can be known without asking it.
+#[derive(Debug)]
+pub(crate) struct RemoteEngine {
+    /// Its setting: `remote.voice.0`.
+    pub(crate) name: String,
+    /// Its wire form.
+    pub(crate) form: &'static str,
+    /// Where it is: host and port.
+    pub(crate) place: (String, u16),
+    /// Whether it is shown a key; or why it cannot be asked.
+    pub(crate) has_key: Result<bool, ServeError>,
+}
+
+/// All engines over the network of the settings, in their order.
+pub(crate) fn remote_engines(settings: &RemoteSettings) -> Vec<RemoteEngine> {
+    let place = |url: &Address| (url.place().0.to_owned(), url.place().1);
+    let mut engines = Vec::new();
+    for (index, it) in settings.recognizers.iter().enumerate() {
+        let RecognizerForm::Deepgram = it.form;
+        let name = format!("remote.recognizer.{index}");
+        let key = key(&name, it.key_env.as_deref(), it.key_file.as_deref());
+        let has_key = key.map(|it| it.is_some());
+        engines.push(RemoteEngine { name, form: "deepgram", place: place(&it.url), has_key });
+    }
+    for (index, it) in settings.voices.iter().enumerate() {
+        let VoiceForm::Cartesia = it.form;
+        let name = format!("remote.voice.{index}");
+        let key = key(&name, it.key_env.as_deref(), it.key_file.as_deref());
+        let has_key = key.map(|it| it.is_some());
+        engines.push(RemoteEngine { name, form: "cartesia", place: place(&it.url), has_key });
+    }
+    for (index, it) in settings.languages.iter().enumerate() {
+        let LanguageForm::Openai = it.form;
+        let name = format!("remote.language.{index}");
+        let has_key = chat(index, it, ChatLimits::default())
+            .map(|_| it.key_env.is_some() || it.key_file.is_some());
+        engines.push(RemoteEngine { name, form: "openai", place: place(&it.url), has_key });
+    }
+    engines
+}
+
 /// An answer that stops for so long is gone on with by another engine.
 const ANSWER_BETWEEN: Duration = Duration::from_millis(1_500);
 
@@ -194,6 +235,37 @@ fn key(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn every_engine_over_the_network_is_told_of_with_what_keeps_it_from_being_asked() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let toml = "[[remote.recognizer]]\nform = \"deepgram\"\nurl = \"wss://ears.example/v1\"\n\
+                    key_env = \"CORDBOARD_NO_SUCH_KEY\"\n\
+                    [[remote.voice]]\nform = \"cartesia\"\nurl = \"ws://127.0.0.1:7/x\"\n\
+                    speaker = \"a\"\nkey_file = \"/nowhere/key\"\n\
+                    [[remote.language]]\nform = \"openai\"\nurl = \"http://localhost:8/v1\"\n\
+                    model = \"m\"\n\
+                    [[remote.language]]\nform = \"openai\"\nurl = \"http://localhost:8/v1\"\n\
+                    model = \"m\"\nkey_env = \"CORDBOARD_NO_SUCH_KEY\"";
+        std::fs::write(file.path(), toml).unwrap();
+        let settings = Settings::load(Some(file.path()), []).unwrap();
+        let told: Vec<_> = remote_engines(&settings.remote)
+            .into_iter()
+            .map(|it| {
+                let key = it.has_key.map_err(|fault| fault.to_string());
+                (it.name, it.place.0, it.place.1, key)
+            })
+            .collect();
+        let unset = |name: &str| {
+            Err(format!("{name}.key_env names CORDBOARD_NO_SUCH_KEY, which is not set; set it"))
+        };
+        assert_eq!(told[0].3, unset("remote.recognizer.0"));
+        assert_eq!((told[0].1.as_str(), told[0].2), ("ears.example", 443));
+        assert!(told[1].3.as_ref().unwrap_err().contains("/nowhere/key"), "{told:?}");
+        assert_eq!((told[2].0.as_str(), &told[2].3), ("remote.language.0", &Ok(false)));
+        assert_eq!(told[3].3, unset("remote.language.1"));
+    }
 
     #[test]
     fn a_key_comes_from_one_place_and_a_fault_says_what_to_do_without_it() {

@@ -426,6 +426,8 @@ fn check_tells_every_fault_at_once_and_disturbs_nobody() {
         &format!(
             "[sip]\ncalls_max = 0\nlisten_tcp = \"{address}\"\nlisten_upd = \"off\"\n\
              [models]\nvoice = \"nobody\"\nsilero_weights = \"/nowhere.onnx\"\nvad = \"silero\"\n\
+             [[remote.voice]]\nform = \"cartesia\"\nurl = \"wss://voice.example/\"\n\
+             speaker = \"a\"\nkey_env = \"CORDBOARD_NO_SUCH_KEY\"\n\
              [[route]]\nto = \"a\"\nflow = \"{}\"\n\
              [[route]]\nto = \"b\"\nflow = \"/nowhere.yaml\"\n\
              [[queue]]\nname = \"q\"\n\
@@ -444,6 +446,7 @@ fn check_tells_every_fault_at_once_and_disturbs_nobody() {
         "/nowhere.yaml",
         "/nowhere.onnx",
         "nobody",
+        "remote.voice.0.key_env names CORDBOARD_NO_SUCH_KEY",
         "ada cannot be rung: 192.0.2.7",
     ] {
         let line = said.lines().find(|line| line.starts_with("fault: ") && line.contains(part));

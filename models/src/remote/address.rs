@@ -46,6 +46,14 @@ impl Address {
         if fits && bare { Ok(Self(url)) } else { Err(fault()) }
     }
 
+    /// The host and the port that are connected to.
+    #[must_use]
+    pub fn place(&self) -> (&str, u16) {
+        let host = self.0.host_str().unwrap_or_default();
+        let port = self.0.port_or_known_default().unwrap_or(443);
+        (host.trim_start_matches('[').trim_end_matches(']'), port)
+    }
+
     /// The URL.
     pub(super) const fn url(&self) -> &Url {
         &self.0
@@ -63,6 +71,17 @@ impl Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_place_is_host_and_port_whether_written_or_not() {
+        for (text, scheme, place) in [
+            ("wss://api.deepgram.com/v1/listen", Scheme::WebSocket, ("api.deepgram.com", 443)),
+            ("ws://[::1]:4/x", Scheme::WebSocket, ("::1", 4)),
+            ("http://localhost/v1", Scheme::Http, ("localhost", 80)),
+        ] {
+            assert_eq!(Address::parse(text, scheme).unwrap().place(), place, "{text}");
+        }
+    }
 
     #[test]
     fn a_key_travels_encrypted_or_not_at_all() {
