@@ -85,6 +85,30 @@ fn the_container_runs_as_nobody_in_particular_and_has_settings_that_exist() {
 }
 
 #[test]
+fn weights_are_found_where_they_are_installed_under_the_unit_and_in_the_container() {
+    let example = read("cordboard.example.toml");
+    // What is looked for below the working directory where nobody says otherwise.
+    let defaults = example.lines().filter_map(|line| {
+        let (key, value) = line.split_once(" = \"models/weights/")?;
+        Some((key.to_uppercase(), value.trim_end_matches('"')))
+    });
+    let defaults: Vec<(String, &str)> = defaults.collect();
+    assert!(defaults.len() >= 4, "the settings are read: {defaults:?}");
+    let (unit, container) = (read("deploy/cordboard.service"), instructions().join("\n"));
+    for (key, file) in &defaults {
+        let variable = format!("CORDBOARD_MODELS__{key}=/usr/share/cordboard/weights/{file}");
+        assert!(unit.lines().any(|line| line == format!("Environment={variable}")), "{variable}");
+        assert!(container.split_whitespace().any(|word| word == variable), "{variable}");
+    }
+    let manifest = read("models/manifest.toml");
+    let is_listed = |file: &str| manifest.contains(&format!("name = \"{file}\""));
+    assert!(defaults.iter().all(|(_, file)| is_listed(file)), "pull --all brings them");
+    let build = container.lines().find(|it| it.contains("cargo build")).expect("a build");
+    assert!(build.contains("--features whisper") && build.contains("models pull --all"), "{build}");
+    assert!(container.contains("/build/models/weights /usr/share/cordboard/weights"));
+}
+
+#[test]
 fn the_unit_is_one_that_systemd_takes_and_outlasts_the_drain() {
     let unit = read("deploy/cordboard.service");
     let value = |name: &str| {

@@ -52,6 +52,7 @@ pub(super) fn check(file: Option<&Path>, as_json: bool) -> Result<(), Fault> {
         for fault in shell::engine_faults(settings, &flows) {
             findings.fault(with_sources(&fault));
         }
+        findings.notes.extend(shell::fallbacks(&settings.models));
         check_trunks(settings, &mut findings);
         check_agents(settings, &mut findings);
         findings.faults.extend(reach::faults(settings));

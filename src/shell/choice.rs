@@ -91,6 +91,22 @@ fn best(settings: &ModelSettings) -> (RecognizerChoice, String) {
     }
 }
 
+/// Which recognizer serves for want of the better one's weights, where "auto" has come to that. One
+/// that is not built in is none that could serve.
+pub(crate) fn lesser_recognizer(settings: &ModelSettings) -> Option<String> {
+    let is_auto = settings.recognizer == "auto" && cfg!(feature = "whisper");
+    let (choice, why) = is_auto.then(|| best(settings))?;
+    let is_lesser = choice == RecognizerChoice::PocketSphinx;
+    is_lesser.then(|| format!("models.recognizer is auto: pocketsphinx listens, as {why}"))
+}
+
+/// The same of the synthesizer.
+pub(crate) fn lesser_voice(settings: &ModelSettings) -> Option<String> {
+    let is_auto = settings.voice_engine == "auto";
+    let why = is_auto.then(|| Piper::look(&settings.piper_voice).err())??;
+    Some(format!("models.voice_engine is auto: flite speaks, as {why}"))
+}
+
 /// A synthesizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum VoiceChoice {
@@ -145,6 +161,24 @@ mod tests {
         let (choice, why) = best(&named("auto", "Cargo.toml"));
         assert_eq!(choice, RecognizerChoice::PocketSphinx);
         assert!(why.contains("a text file"), "{why}");
+    }
+
+    #[test]
+    fn what_auto_has_come_down_to_is_told_and_what_is_named_is_not() {
+        let auto = ModelSettings {
+            piper_voice: "/nowhere/x.onnx".into(),
+            whisper_model: "/nowhere/ggml.bin".into(),
+            ..ModelSettings::default()
+        };
+        let voice = lesser_voice(&auto).expect("no voice is there");
+        assert!(voice.contains("flite speaks") && voice.contains("/nowhere/x.onnx"), "{voice}");
+        assert_eq!(lesser_recognizer(&auto).is_some(), cfg!(feature = "whisper"));
+        let named = ModelSettings {
+            voice_engine: "flite".to_owned(),
+            recognizer: "pocketsphinx".to_owned(),
+            ..auto
+        };
+        assert_eq!((lesser_voice(&named), lesser_recognizer(&named)), (None, None));
     }
 
     #[test]

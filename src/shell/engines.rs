@@ -21,6 +21,18 @@ use super::services::PromptCache;
 use crate::conversation::Flow;
 use crate::settings::{ModelSettings, RemoteSettings, Settings, VadChoice};
 
+/// What "auto" has come down to for want of weights: which setting, what is not there, and what
+/// serves in its place. Not a fault, and not to be found out from how a call sounds.
+pub(crate) fn fallbacks(settings: &ModelSettings) -> Vec<String> {
+    let path = &settings.silero_weights;
+    let vad = (settings.vad == VadChoice::Auto && !path.exists()).then(|| {
+        let path = path.display();
+        format!("models.vad is auto and {path} is not there: earshot tells speech from noise")
+    });
+    let lesser = [choice::lesser_recognizer(settings), choice::lesser_voice(settings)];
+    vad.into_iter().chain(lesser.into_iter().flatten()).collect()
+}
+
 /// All engines, running.
 #[derive(Debug)]
 pub(super) struct Engines {
@@ -40,6 +52,10 @@ impl Engines {
         threads: &mut Vec<JoinHandle<()>>,
     ) -> Result<Self, ServeError> {
         let (settings, remote) = (&settings.models, &settings.remote);
+        let lesser = fallbacks(settings);
+        if !lesser.is_empty() {
+            tracing::warn!(lesser = lesser.join("; "), "weights are not there: see models list");
+        }
         let silero = silero(settings)?;
         check_answers(remote, flows.clone())?;
         let remote = Remote::start(remote)?;
@@ -207,10 +223,7 @@ pub(crate) fn silero(settings: &ModelSettings) -> Result<Option<Arc<SileroWeight
     let path: &Path = &settings.silero_weights;
     match settings.vad {
         VadChoice::Earshot => return Ok(None),
-        VadChoice::Auto if !path.exists() => {
-            tracing::warn!(path = %path.display(), "no Silero weights; earshot judges speech");
-            return Ok(None);
-        }
+        VadChoice::Auto if !path.exists() => return Ok(None),
         VadChoice::Auto | VadChoice::Silero => {}
     }
     let read = std::fs::read(path);

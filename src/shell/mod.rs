@@ -60,7 +60,7 @@ use addresses::Addresses;
 pub(crate) use addresses::told;
 use desk::DeskTask;
 use engines::Engines;
-pub(crate) use engines::{open_ears, open_voice, silero};
+pub(crate) use engines::{fallbacks, open_ears, open_voice, silero};
 use intake::{Intake, Reception};
 use load::Loads;
 use mailbox::ToWorker;
