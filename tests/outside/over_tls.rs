@@ -130,6 +130,14 @@ async fn a_trunk_that_requires_it_is_spoken_to_in_secured_sound_alone() {
     let count = |what: &str| media[what].as_u64().unwrap_or(u64::MAX);
     assert!(count("received") > 20 && count("garbage") <= 1, "{media}");
     let figures = service.api.text("/metrics").await;
-    assert!(figures.contains("cordboard_trunk_up{trunk=\"carrier\"} "), "{figures}");
+    for line in [
+        "cordboard_trunk_up{trunk=\"carrier\"} ",
+        "cordboard_trunk_full_total{trunk=\"carrier\"} 0\n",
+        "cordboard_sip_requests_refused_total{why=\"banned\"} 0\n",
+        "cordboard_sip_requests_refused_total{why=\"shed\"} 0\n",
+        "cordboard_sip_banned_sources 0\n",
+    ] {
+        assert!(figures.contains(line), "no {line} in {figures}");
+    }
     assert!(figures.contains("\ncordboard_certificate_expiry_seconds "), "{figures}");
 }

@@ -88,7 +88,7 @@ impl Figures {
     pub(crate) fn new(workers: usize) -> Self {
         let roles = || Tallies::new("leg", ROLES);
         Self {
-            begun: Tallies::new("leg", &["phone", "stream"]),
+            begun: Tallies::new("leg", &["phone", "stream", "device"]),
             answered: Counter::default(),
             ended: Tallies::new("outcome", OUTCOMES),
             response: Histogram::new(RESPONSE_S),

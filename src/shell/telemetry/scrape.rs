@@ -87,9 +87,13 @@ impl Scrape {
             ("scanner", sip.scanners),
             ("malformed", sip.malformed),
             ("no_room", sip.refused),
+            ("banned", sip.banned),
+            ("shed", sip.shed),
         ] {
             page.sample(name, &[("why", why)], value);
         }
+        let help = "Sources that are banned at present.";
+        page.gauge("cordboard_sip_banned_sources", help, sip.bans);
     }
 
     fn write_trunks(&self, page: &mut Page) {
@@ -103,6 +107,11 @@ impl Scrape {
         page.family(calls, "gauge", "Calls at present, by trunk.");
         for trunk in &trunks {
             page.sample(calls, &[("trunk", &trunk.name)], trunk.calls);
+        }
+        let full = "cordboard_trunk_full_total";
+        page.family(full, "counter", "Calls that found no room on the trunk (calls_max).");
+        for trunk in &trunks {
+            page.sample(full, &[("trunk", &trunk.name)], trunk.full);
         }
         if let Some(expiry) = self.services.endpoint.certificate_expiry_unix_s() {
             let name = "cordboard_certificate_expiry_seconds";

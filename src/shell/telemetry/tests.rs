@@ -187,6 +187,27 @@ fn a_call_raises_the_figures_that_it_should() {
 }
 
 #[test]
+fn each_kind_of_leg_is_counted_by_its_own_name() {
+    let figures = Arc::new(Figures::new(1));
+    let mut calls = CallProjection::new(figures.clone());
+    let legs = [LegKind::Phone, LegKind::Stream, LegKind::Device, LegKind::Device];
+    for kind in legs {
+        let mut rang = entries().next().unwrap();
+        if let What::Rang { leg, .. } = &mut rang.what {
+            *leg = kind;
+        }
+        calls.take(&CallId(CALL.to_owned()), &rang);
+    }
+    let mut page = Page::default();
+    figures.write(&mut page);
+    let page = page.finish();
+    for (leg, count) in [("phone", 1), ("stream", 1), ("device", 2)] {
+        let line = format!("cordboard_calls_begun_total{{leg=\"{leg}\"}} {count}");
+        assert!(page.lines().any(|it| it == line), "no {line} in\n{page}");
+    }
+}
+
+#[test]
 fn figures_and_spans_have_nothing_of_a_caller() {
     let (page, spans) = (page_of_a_call(), format!("{:?}", spans_of_a_call()));
     assert!(!page.contains(CANARY), "{page}");
