@@ -3,13 +3,16 @@
 //! The connection lives on the control runtime (`api/media_stream`); sound crosses by bounded
 //! queues. What comes is dropped at its oldest where the worker lags, and is then missing in the
 //! sequence; what goes is dropped where the carrier does not read. The carrier buffers what we
-//! send: marks tell how much of it has been played, and a clear throws the rest away.
+//! send: marks tell how much of it has been played, and a clear throws the rest away. What a
+//! stalled connection has left in that buffer would delay all that follows: silence is not sent
+//! until it has been played.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use cordboard_audio::codec::Codec;
+use cordboard_audio::codec::{Codec, Decoder};
+use cordboard_audio::level;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +31,11 @@ const LEAVING: usize = 250;
 const FRAMES_A_TICK: u32 = 32;
 /// Frames between two marks.
 const MARK_EVERY: u32 = 10;
+/// From so many frames on that the carrier holds, it is not sent silence: 200 ms, what a mark is
+/// late by itself.
+const LAGGING: u32 = 10;
+/// What is no sound, dBov.
+const SILENT_DBOV: f32 = -60.0;
 /// More than this is not believed of a carrier's buffer.
 const FAR_BUFFER_MAX: Duration = Duration::from_secs(5);
 
@@ -76,6 +84,11 @@ pub(crate) struct StreamLeg {
     /// Frames sent, and how many of them had been when the last clear was.
     sent: u32,
     cleared_at: u32,
+    /// Frames that the carrier holds, as of the last mark and of the silence not sent since.
+    held: u32,
+    /// What has become of that, where the call has yet to be told.
+    told: Option<Duration>,
+    decoder: Decoder,
     budget: u32,
 }
 
@@ -123,6 +136,9 @@ pub(crate) fn stream(ssrc: u32) -> (StreamLeg, CarrierEnd) {
         answered: false,
         sent: 0,
         cleared_at: 0,
+        held: 0,
+        told: None,
+        decoder: Decoder::new(Codec::Pcmu),
         budget: 0,
     };
     (leg, end)
@@ -188,6 +204,9 @@ impl StreamLeg {
         if std::mem::take(&mut self.answered) {
             return Some(LegEvent::Answered);
         }
+        if let Some(held) = self.told.take() {
+            return Some(LegEvent::FarBuffer(held));
+        }
         if self.budget == 0 {
             return None;
         }
@@ -219,9 +238,12 @@ impl StreamLeg {
 
     /// A mark has come back: what was sent since is the carrier's buffer and the way there and
     /// back. One that a clear gave back tells nothing.
-    fn played(&self, mark: u32) -> Option<Duration> {
+    fn played(&mut self, mark: u32) -> Option<Duration> {
         let told = mark > self.cleared_at && mark <= self.sent;
-        told.then(|| (Duration::from_millis(20) * (self.sent - mark)).min(FAR_BUFFER_MAX))
+        told.then(|| {
+            self.held = self.sent - mark;
+            far_buffer(self.held)
+        })
     }
 
     /// Does what the call wants.
@@ -232,6 +254,7 @@ impl StreamLeg {
             LegCommand::Flush => {
                 self.clears.fetch_add(1, Ordering::AcqRel);
                 self.cleared_at = self.sent;
+                (self.held, self.told) = (0, None);
                 // Finds no room only where the carrier does not read.
                 let _ = self.carrier.try_send(ToCarrier::Clear);
             }
@@ -241,18 +264,42 @@ impl StreamLeg {
         }
     }
 
+    /// Sends 20 ms, unless it is silence and the carrier holds enough: it plays on meanwhile.
+    ///
+    /// # Real-time
+    /// No allocation, never waits.
     fn send(&mut self, frame: &EncodedFrame) {
         let Ok(payload) = <[u8; FRAME_BYTES]>::try_from(&frame.payload[..frame.len]) else {
             return;
         };
+        if self.held > LAGGING && self.is_silent(&payload) {
+            self.held -= 1;
+            if self.held.is_multiple_of(MARK_EVERY) {
+                self.told = Some(far_buffer(self.held));
+            }
+            return;
+        }
         let clears = self.clears.load(Ordering::Acquire);
-        // Where the carrier does not read, the newest is not sent: what waits is older and next.
-        let _ = self.carrier.try_send(ToCarrier::Sound { clears, payload });
+        if self.carrier.try_send(ToCarrier::Sound { clears, payload }).is_err() {
+            // The carrier does not read: what waits is older and next, and this it never holds.
+            return;
+        }
         self.sent += 1;
         if self.sent.is_multiple_of(MARK_EVERY) {
             let _ = self.carrier.try_send(ToCarrier::Mark(self.sent));
         }
     }
+
+    fn is_silent(&mut self, payload: &[u8; FRAME_BYTES]) -> bool {
+        let mut sound = [0.0; FRAME_BYTES];
+        let made = self.decoder.decode_into(payload, &mut sound);
+        level::level_dbov(&sound[..made]) < SILENT_DBOV
+    }
+}
+
+/// How long so many frames are, as far as it is believed.
+fn far_buffer(frames: u32) -> Duration {
+    (Duration::from_millis(20) * frames).min(FAR_BUFFER_MAX)
 }
 
 impl Drop for StreamLeg {
@@ -324,5 +371,82 @@ mod tests {
         assert!(!end.over.is_cancelled());
         leg.command(&LegCommand::Hangup);
         assert!(end.over.is_cancelled());
+    }
+
+    /// A carrier that plays a frame a tick, and gives marks back as it comes to them.
+    struct Carrier {
+        end: CarrierEnd,
+        held: std::collections::VecDeque<ToCarrier>,
+        spoken: u32,
+    }
+
+    impl Carrier {
+        /// 20 ms of it; while the connection is stalled nothing comes.
+        fn tick(&mut self, is_stalled: bool) {
+            while !is_stalled && let Ok(word) = self.end.leaving.try_recv() {
+                self.held.push_back(word);
+            }
+            while let Some(ToCarrier::Mark(mark)) = self.held.front() {
+                // Nothing comes through a stalled connection in this direction either.
+                if is_stalled {
+                    break;
+                }
+                assert!(self.end.tell(Word::Mark(*mark)));
+                self.held.pop_front();
+            }
+            if let Some(ToCarrier::Sound { payload, .. }) = self.held.pop_front() {
+                self.spoken += u32::from(payload[0] == LOUD);
+            }
+        }
+
+        fn frames(&self) -> usize {
+            self.held.iter().filter(|it| matches!(it, ToCarrier::Sound { .. })).count()
+        }
+    }
+
+    const LOUD: u8 = 0x05;
+
+    /// Sends a frame of one byte throughout; gives what the call was told of the far buffer.
+    fn say(leg: &mut StreamLeg, byte: u8) -> Option<Duration> {
+        leg.command(&LegCommand::Send(EncodedFrame { len: FRAME_BYTES, payload: [byte; 320] }));
+        leg.refill();
+        let (mut buffer, mut told) = ([0; 1_500], None);
+        while let Some(event) = leg.poll(&mut buffer) {
+            if let LegEvent::FarBuffer(held) = event {
+                told = Some(held);
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn a_delay_that_a_stalled_connection_left_is_gone_after_the_next_silence() {
+        // Three seconds, and twelve, of which the last are not even kept for the carrier.
+        for (stalled_ticks, behind) in [(150, 149), (600, 220)] {
+            let (mut leg, end) = stream(1);
+            let mut carrier = Carrier { end, held: std::collections::VecDeque::new(), spoken: 0 };
+            let (mut said, mut told) = (0, None);
+            let mut run = |ticks: u32, byte: u8, is_stalled: bool| {
+                for _ in 0..ticks {
+                    said += u32::from(byte == LOUD);
+                    told = say(&mut leg, byte).or(told);
+                    carrier.tick(is_stalled);
+                }
+                (carrier.frames(), told)
+            };
+            let (held, _) = run(100, LOUD, false);
+            assert!(held <= 1, "{held}");
+            run(stalled_ticks, LOUD, true);
+            let (held, _) = run(50, LOUD, false);
+            assert!(held >= behind, "{held} frames are behind");
+            let (held, told) = run(300, 0xff, false);
+            assert!(held <= LAGGING as usize + 1, "{held} frames are held after a silence");
+            let told = told.expect("marks come back");
+            assert!(told <= Duration::from_millis(220), "the call knows: {told:?}");
+            run(100, LOUD, false);
+            let kept = carrier.spoken + carrier.frames() as u32;
+            let is_short = stalled_ticks < LEAVING as u32;
+            assert_eq!(kept == said, is_short, "{kept} of {said}: no sound is left out for it");
+        }
     }
 }
