@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{KEY, Line, Log, Server, key, network, write};
+use crate::support::{KEY, Line, Log, Server, key, network, read_request, write};
 
 /// What a connection does.
 #[derive(Clone, Copy)]
@@ -33,11 +33,14 @@ enum Way {
 
 /// How long a server or an engine is waited for.
 const WITHIN: Duration = Duration::from_secs(20);
+/// As long as one may say nothing that says nothing.
+const MUTE_AFTER: Duration = Duration::from_secs(3);
 const FRAME: [f32; 160] = [0.25; 160];
 const WORD_S: f64 = 0.2;
 
 async fn serve(way: Way, mut stream: TcpStream, log: Log) {
     if let Way::Refuses(status) = way {
+        read_request(&mut stream).await;
         let head = format!("HTTP/1.1 {status} No\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n");
         write(&mut stream, &head).await;
         return;
@@ -97,9 +100,17 @@ fn results(script: &[&str], from: usize, upto: usize, last: bool, confirms: bool
 
 fn ears(way: Way) -> (Server, Deepgram) {
     let server = Server::start(move |_, stream, log| serve(way, stream, log));
-    let mut config = DeepgramConfig::new(server.url(Scheme::WebSocket), key());
-    config.stall_after = Duration::from_millis(400);
+    let config = config(way, &server);
     (server, Deepgram::new(network(), config))
+}
+
+/// With limits that only a server that says nothing meets, however busy this machine is.
+fn config(way: Way, server: &Server) -> DeepgramConfig {
+    let mut config = DeepgramConfig::new(server.url(Scheme::WebSocket), key());
+    config.connect_within = WITHIN;
+    let within = if matches!(way, Way::Mute) { MUTE_AFTER } else { WITHIN };
+    (config.stall_after, config.verdict_within) = (within, within);
+    config
 }
 
 /// Feeds frames; the partials.
@@ -209,9 +220,7 @@ fn every_way_to_fail_is_told_without_the_key_and_the_next_utterance_connects_ane
         let server = Server::start(move |count, stream, log| {
             serve(if count == 1 { way } else { Way::Hears(&["yes"]) }, stream, log)
         });
-        let mut config = DeepgramConfig::new(server.url(Scheme::WebSocket), key());
-        config.stall_after = Duration::from_millis(300);
-        let mut ears = Deepgram::new(network(), config);
+        let mut ears = Deepgram::new(network(), config(way, &server));
         ears.begin(&Expectation::default()).unwrap();
         let fault = match feed(&mut ears, 20) {
             Ok(_) => feed_until_told(&mut ears).expect_err("a fault"),
