@@ -13,7 +13,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use tokio::time::timeout;
 
 use super::chat_wire::Assembly;
-use super::fault::retry_after;
+use super::fault::{is_gone, retry_after};
 use super::{Address, ChatEvent, ChatRequest, RemoteFault, Secret};
 
 /// How the model is reached.
@@ -161,7 +161,7 @@ impl Chat {
             .json(&request.body(&self.config.model))
             .send()
             .await
-            .map_err(|error| unreachable_host(&error))?;
+            .map_err(|error| unanswered(&error))?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -176,11 +176,21 @@ fn late(what: &'static str, within: Duration) -> RemoteFault {
     RemoteFault::Late { what, within_ms }
 }
 
-/// The innermost cause alone: the outer ones repeat the URL.
+/// Why a request has no answer: a host that took it and is gone was reached before.
+fn unanswered(error: &reqwest::Error) -> RemoteFault {
+    let is_cut = innermost(error).downcast_ref().is_some_and(is_gone);
+    if is_cut && !error.is_connect() { RemoteFault::Closed } else { unreachable_host(error) }
+}
+
 fn unreachable_host(error: &reqwest::Error) -> RemoteFault {
-    let mut cause: &dyn std::error::Error = error;
+    RemoteFault::Unreachable { why: innermost(error).to_string() }
+}
+
+/// The innermost cause alone: the outer ones repeat the URL.
+fn innermost(error: &reqwest::Error) -> &(dyn std::error::Error + 'static) {
+    let mut cause: &(dyn std::error::Error + 'static) = error;
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    RemoteFault::Unreachable { why: cause.to_string() }
+    cause
 }

@@ -1,5 +1,6 @@
 //! What can go wrong with an engine over the network.
 
+use std::io;
 use std::time::Duration;
 
 use crate::speech::EngineFault;
@@ -85,6 +86,19 @@ impl RemoteFault {
 pub(super) fn retry_after(value: Option<&str>) -> Option<Duration> {
     let seconds: u64 = value?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds.min(3_600)))
+}
+
+/// Whether the peer of a connection is gone, with or without a word: a host that dies, or a middle
+/// box that forgets, breaks it off (a reset) instead of closing it.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::NotConnected
+    )
 }
 
 /// Where JSON is broken, without the text of it.

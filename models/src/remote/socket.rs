@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, HeaderValue};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use super::fault::retry_after;
+use super::fault::{is_gone, retry_after};
 use super::{Network, RemoteFault};
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -184,7 +184,7 @@ async fn drive(
                 }
                 Some(Ok(Message::Close(_))) | None => return Err(RemoteFault::Closed),
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(broken(&error)),
+                Some(Err(error)) => return Err(cut(&error)),
             },
             _ = tick.tick() => {
                 for event in watch.pass(TICK).into_iter().flatten() {
@@ -249,8 +249,16 @@ fn request(plan: &SocketPlan) -> Result<Request, RemoteFault> {
 
 async fn send(stream: &mut Stream, message: Message) -> Result<(), RemoteFault> {
     match timeout(SEND_WITHIN, stream.send(message)).await {
-        Ok(sent) => sent.map_err(|error| broken(&error)),
+        Ok(sent) => sent.map_err(|error| cut(&error)),
         Err(_) => Err(RemoteFault::Lagging),
+    }
+}
+
+/// As [`broken`], of a connection that stood: a peer that is gone was reached before.
+fn cut(error: &WsError) -> RemoteFault {
+    match error {
+        WsError::Io(error) if is_gone(error) => RemoteFault::Closed,
+        other => broken(other),
     }
 }
 

@@ -25,6 +25,9 @@ enum Way {
     Says(Vec<String>),
     /// These events, then nothing for ever.
     Stalls(Vec<String>),
+    /// These events, then the connection is broken off, as by a host that dies; where there are
+    /// none, before the answer has begun.
+    Resets(Vec<String>),
     /// Tokens without end.
     Endless,
     /// A status, and a header.
@@ -46,6 +49,13 @@ async fn serve(way: Way, mut stream: TcpStream, log: Log) {
                 write(&mut stream, &format!("data: {event}\n\n")).await;
             }
             std::future::pending::<()>().await;
+        }
+        Way::Resets(events) => {
+            for (index, event) in events.iter().enumerate() {
+                let head = if index == 0 { HEAD } else { "" };
+                write(&mut stream, &format!("{head}data: {event}\n\n")).await;
+            }
+            stream.set_zero_linger().expect("a socket");
         }
         Way::Endless => {
             write(&mut stream, HEAD).await;
@@ -150,8 +160,10 @@ fn every_way_to_fail_has_its_own_name_and_none_repeats_the_key() {
     for (way, expected) in [
         (Way::Stalls(Vec::new()), late("a first token", 400)),
         (Way::Stalls(half.clone()), late("the next token", 300)),
-        (Way::Says(half), RemoteFault::Closed),
+        (Way::Says(half.clone()), RemoteFault::Closed),
         (Way::Says(Vec::new()), RemoteFault::Closed),
+        (Way::Resets(half), RemoteFault::Closed),
+        (Way::Resets(Vec::new()), RemoteFault::Closed),
         (Way::Endless, RemoteFault::Excess { limit: 16_384, unit: "bytes of text" }),
         (Way::Refuses(500, ""), RemoteFault::Refused { status: 500, retry_after: None }),
         (Way::Refuses(529, ""), RemoteFault::Refused { status: 529, retry_after: None }),

@@ -23,6 +23,8 @@ enum Way {
     Mute,
     /// Closes after 300 ms of sound.
     Closes,
+    /// Breaks the connection off after 300 ms of sound, as a host that dies does.
+    Resets,
     /// Sends what is no JSON.
     Garbage,
     /// Reports an error that repeats the key.
@@ -57,6 +59,7 @@ async fn serve(way: Way, mut stream: TcpStream, log: Log) {
                         line.say(results(script, segment, samples, false, false)).await;
                     }
                     Way::Closes if samples > 2_400 => return,
+                    Way::Resets if samples > 2_400 => return line.reset(),
                     Way::Garbage if told => line.say("{\"type\":\"Results\",").await,
                     Way::Reports if told => {
                         let words = format!("NET-0000 for {KEY}");
@@ -212,6 +215,7 @@ fn every_way_to_fail_is_told_without_the_key_and_the_next_utterance_connects_ane
     for (way, expected) in [
         (Way::Mute, "did not come"),
         (Way::Closes, "closed the connection"),
+        (Way::Resets, "closed the connection"),
         (Way::Garbage, "JSON fails"),
         (Way::Reports, "NET-0000"),
         (Way::Refuses(401), "check the key"),

@@ -98,6 +98,11 @@ impl Line {
         self.0.next().await?.ok()
     }
 
+    /// Breaks the connection off without a word of either protocol (a TCP reset).
+    pub(crate) fn reset(self) {
+        self.0.get_ref().set_zero_linger().expect("a socket");
+    }
+
     pub(crate) async fn say(&mut self, text: impl Into<String>) {
         // The engine may be gone: the test says what it expects.
         drop(self.0.send(Message::text(text.into())).await);
