@@ -96,16 +96,28 @@ impl Place {
     async fn talking(&self, user: &str) -> (Leg, Leg) {
         let (mut caller, mut callee) = self.ringing(user).await;
         callee.line.answer(sdp(5000));
-        assert_eq!(next(&mut caller).await, Some(LegSignal::Accepted { sdp: Some(sdp(5000)) }));
+        let accepted = LegSignal::Accepted { sdp: Some(sdp(5000)) };
+        assert_eq!(after_ringing(&mut caller).await, Some(accepted));
         assert_eq!(next(&mut callee).await, Some(LegSignal::Acked { sdp: None }));
         (caller, callee)
     }
 }
 
-/// Everything that a leg says until it is gone.
+/// The next signal that is no ringing: an INVITE that a late machine repeats is answered by the
+/// same 180 again, and that may come when the call is up.
+async fn after_ringing(leg: &mut Leg) -> Option<LegSignal> {
+    loop {
+        match next(leg).await {
+            Some(LegSignal::Progress { code: 180, sdp: None }) => {}
+            other => return other,
+        }
+    }
+}
+
+/// Everything that a leg says until it is gone, but for ringing.
 async fn rest(leg: &mut Leg) -> Vec<LegSignal> {
     let mut said = Vec::new();
-    while let Some(signal) = next(leg).await {
+    while let Some(signal) = after_ringing(leg).await {
         said.push(signal);
     }
     said
@@ -147,8 +159,8 @@ async fn both_change(place: &Place, user: &str, mut lots: Lots) {
     let mut answered = [false; 2];
     while answered != [true; 2] {
         let (who, signal) = tokio::select! {
-            signal = next(&mut caller) => (0, signal),
-            signal = next(&mut callee) => (1, signal),
+            signal = after_ringing(&mut caller) => (0, signal),
+            signal = after_ringing(&mut callee) => (1, signal),
         };
         let own = if who == 0 { &caller } else { &callee };
         match signal {

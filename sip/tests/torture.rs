@@ -113,7 +113,7 @@ async fn answer_to(endpoint: &Endpoint, message: &[u8], expects_one: bool) -> Op
     let mut answer = None;
     let mut is_alive = false;
     while !is_alive || (expects_one && answer.is_none()) {
-        let patience = if is_alive { Duration::from_secs(2) } else { support::PATIENCE };
+        let patience = if is_alive { Duration::from_secs(10) } else { support::PATIENCE };
         let Ok(received) = tokio::time::timeout(patience, phone.receive()).await else { break };
         match field(&received, "Call-ID") {
             Some("alive") => is_alive = true,

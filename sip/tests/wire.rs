@@ -42,7 +42,7 @@ async fn a_late_offer_is_ours_and_its_answer_comes_in_the_ack() {
 
 #[tokio::test]
 async fn an_answer_never_acknowledged_is_repeated_and_then_hung_up() {
-    let t1 = Duration::from_millis(10);
+    let t1 = Duration::from_millis(50);
     let (here, mut calls) = endpoint(t1).await;
     let phone = Phone::new(&here).await;
     phone.send(&phone.request("INVITE", "deaf", 1, "", &sdp(4000))).await;

@@ -12,8 +12,8 @@ use cordboard_sip::endpoint::{
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
-/// Far longer than anything here takes.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// Far longer than anything here takes, on machines that are busy too.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A session description with a mark in it.
 pub(crate) fn sdp(mark: u16) -> String {
