@@ -5,6 +5,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Rate of the telephone, Hz.
 pub(crate) const RATE_HZ: u32 = 8_000;
@@ -38,8 +39,10 @@ pub(crate) fn read_wav(path: &Path) -> Vec<f32> {
 
 /// Speaks a text with one of flite's voices (Debian package `flite`), as a phone would bring it.
 pub(crate) fn flite(voice: &str, text: &str) -> Vec<f32> {
-    let name: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
-    let path = std::env::temp_dir().join(format!("ears-{}-{voice}-{name}.wav", std::process::id()));
+    // Two tests of a process may want the same text at once.
+    static SPOKEN: AtomicU32 = AtomicU32::new(0);
+    let number = SPOKEN.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("ears-{}-{number}.wav", std::process::id()));
     let status = Command::new("flite")
         .args(["-voice", voice, "-t", text, "-o"])
         .arg(&path)
