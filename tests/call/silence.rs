@@ -3,7 +3,8 @@
 //!
 //! It is the caller's turn only after something was said whole and nothing further is under way;
 //! and then only as long as the timeline shows that the caller, or the patience with the caller,
-//! was the next to act. A question of which nothing was heard asks nobody anything.
+//! was the next to act. A question of which nothing was heard asks nobody anything. A service that
+//! stops owes its farewell from when it stops, and not from its last question on.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -59,6 +60,8 @@ struct Meter {
     /// Whether nothing comes from the caller's phone: then the question after that is ours to ask,
     /// and the silence before it was due is the caller's still.
     mute: bool,
+    /// From when on the only line that still comes is the farewell of a service that stops.
+    farewell: Option<MediaTime>,
     /// When a key was pressed last.
     keyed: Option<MediaTime>,
     /// Whether the last line was said whole.
@@ -85,6 +88,7 @@ pub(crate) fn silences(entries: &[Entry], ticks: &[Tick]) -> Vec<Silence> {
         speaking: false,
         began: MediaTime::ZERO,
         mute: false,
+        farewell: farewell_of(entries),
         keyed: None,
         said: false,
         quiet: MediaTime::ZERO,
@@ -106,6 +110,16 @@ pub(crate) fn silences(entries: &[Entry], ticks: &[Tick]) -> Vec<Silence> {
     let end = ticks.last().map_or(MediaTime::ZERO, end_of);
     meter.ended(end);
     meter.found
+}
+
+/// When the last line but the farewell began, where the service stopped.
+fn farewell_of(entries: &[Entry]) -> Option<MediaTime> {
+    let stopped =
+        |entry: &Entry| matches!(&entry.what, What::Ended { cause, .. } if cause == "shutdown");
+    let other =
+        |entry: &&Entry| matches!(&entry.what, What::PromptBegan { text, .. } if text != STOPPING);
+    let last = entries.iter().rev().find(other).filter(|_| entries.iter().any(stopped));
+    last.map(|entry| MediaTime::from_millis(entry.at_ms))
 }
 
 /// What was heard outside of lines, before a human: tones, and seconds of music.
@@ -250,7 +264,7 @@ impl Meter {
             What::Silence { owed_by: Debtor::Caller, .. } if self.said => self.is_ours(at),
             What::Silence { owed_by: Debtor::Assistant, for_ms } if self.turn == Turn::Open => {
                 self.turn = Turn::Ours;
-                if self.mute {
+                if self.mute || self.farewell.is_some_and(|from| at >= from) {
                     self.ours = MediaTime::from_millis(entry.at_ms.saturating_sub(*for_ms));
                 }
             }
@@ -340,7 +354,7 @@ impl Meter {
 }
 
 mod tests {
-    use cordboard::timeline::{ENTRY_VERSION, OneWayCause, RepairCause};
+    use cordboard::timeline::{ENTRY_VERSION, OneWayCause, Outcome, RepairCause};
 
     use super::super::handset::Debt;
     use super::*;
@@ -380,6 +394,20 @@ mod tests {
         let repaired = What::Repaired { cause: RepairCause::NoInput, count: 1 };
         let for_ms = 6_000;
         [(at_ms, What::Silence { owed_by: Debtor::Caller, for_ms }), (at_ms, repaired)]
+    }
+
+    #[test]
+    fn a_service_that_stops_owes_its_farewell_from_when_it_stops() {
+        let silence = What::Silence { owed_by: Debtor::Assistant, for_ms: 2_500 };
+        let ended =
+            |cause: &str| What::Ended { outcome: Outcome::Resolved, cause: cause.to_owned() };
+        for (cause, expected) in [("shutdown", 2_500), ("bye", 3_000)] {
+            let mut entries = vec![(0, What::Answered)];
+            entries.extend(line(1, (0, 1_000), "line"));
+            entries.push((4_000, silence.clone()));
+            entries.push((5_000, ended(cause)));
+            assert_eq!(found_ms(entries, &[(1_000, LOUD), (3_000, 0.0), (1_000, LOUD)]), expected);
+        }
     }
 
     fn found_ms(entries: Vec<(u64, What)>, pieces: &[(u64, f32)]) -> u128 {
