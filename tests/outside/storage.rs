@@ -15,6 +15,9 @@ use tempfile::TempDir;
 
 use crate::support::{Caller, Serving, failed_start, settings, told, until};
 
+/// With these a caller who says nothing is not hung up on before the test has done its work.
+const PATIENT: &str = "[turn]\nno_input_ms = 60000";
+
 /// A call that is answered and hears the greeting, whatever else happens.
 async fn greeted(service: &Serving, name: &str) -> Caller {
     let caller = Caller::ring(service, "short", name).await;
@@ -53,7 +56,7 @@ async fn reconciled(service: &Serving) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_locked_replaced_by_garbage_and_deleted_costs_no_call_and_no_entry() {
-    let service = Serving::start("[turn]\nno_input_ms = 2000");
+    let service = Serving::start(PATIENT);
     let database = service.folder().path().join("data/cordboard.sqlite");
     let began = clock::monotonic();
     let mut through = greeted(&service, "through").await;
@@ -139,8 +142,8 @@ impl Drop for Small {
 async fn on_a_full_disk_calls_go_on_and_the_recording_is_said_to_be_incomplete() {
     let folder = Arc::new(TempDir::new().unwrap());
     let Some(disk) = Small::mount(folder.path()) else { return };
-    let mut service =
-        Serving::start_in(folder.clone(), "[store]\nrecording = true\n[turn]\nno_input_ms = 2000");
+    let changes = format!("[store]\nrecording = true\n{PATIENT}");
+    let mut service = Serving::start_in(folder.clone(), &changes);
     let began = clock::monotonic();
     let mut caller = Caller::ring(&service, "parcel", "recorded").await;
     let id = service.api.call_of("recorded").await["id"].as_str().unwrap().to_owned();
