@@ -24,14 +24,14 @@ async fn a_call_that_is_up_and_one_that_comes_do_not_notice_a_flood() {
         |after| Step { when: When::Answered(Duration::from_secs(after)), act: Act::HangUp };
     let uri = service.uri("parcel");
     let patience = Duration::from_secs(30);
-    let talk = phone.ring(&uri, Script::new([until_s(10)]), patience);
+    let talk = phone.ring(&uri, Script::new([until_s(15)]), patience);
     let idle = service.memory_bytes();
     let flood = async {
         let id = service.api.call_of("caller").await["id"].as_str().unwrap().to_owned();
         let answered = |entry: &serde_json::Value| entry["what"] == "answered";
         service.api.entry(&id, answered).await;
         let open = half_open(service.tcp).await;
-        let late = other.ring(&uri, Script::new([until_s(1)]), patience);
+        let late = other.ring(&uri, Script::new([until_s(4)]), patience);
         let (_, late) = tokio::join!(datagrams(service.udp), late);
         let peak = service.memory_bytes();
         drop(open);

@@ -7,8 +7,10 @@ use std::time::Duration;
 use cordboard::replay::{Act, Phone, Script, Step, When};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::time::MissedTickBehavior;
 
-use crate::support::{Serving, until};
+use crate::support::{PATIENCE, Serving, pass, until};
 
 const DATAGRAMS: u64 = 2_000;
 /// How often each of those that were made to hurt is sent.
@@ -19,14 +21,10 @@ async fn garbage_on_the_media_port_is_counted_and_the_call_goes_on() {
     let service = Serving::start("");
     let before = service.udp_ports();
     let phone = Phone::bind("127.0.0.1:0".parse().unwrap(), 30_000..=30_999).await.unwrap();
-    let key = |after, keys: &str| Step {
-        when: When::Answered(Duration::from_secs(after)),
-        act: Act::Key(keys.to_owned()),
-    };
-    let hang_up = Step { when: When::Answered(Duration::from_secs(12)), act: Act::HangUp };
-    let script = Script::new([key(2, "5"), key(10, "7"), hang_up]);
+    let key = Step { when: When::Answered(Duration::from_secs(2)), act: Act::Key("5".to_owned()) };
+    let (act, director) = unbounded_channel();
     let uri = service.uri("parcel");
-    let talk = phone.ring(&uri, script, Duration::from_secs(30));
+    let talk = phone.ring_directed(&uri, Script::new([key]), director, PATIENCE);
     let flood = async {
         let call = service.api.call_of("caller").await;
         let id = call["id"].as_str().unwrap().to_owned();
@@ -37,7 +35,12 @@ async fn garbage_on_the_media_port_is_counted_and_the_call_goes_on() {
         .await;
         assert_eq!(ports.len(), 1, "{ports:?}");
         service.api.entry(&id, |entry| entry["what"] == "keyed").await;
-        (id, send_garbage(ports[0]).await)
+        let sent = send_garbage(ports[0]).await;
+        act.send(Act::Key("7".to_owned())).unwrap();
+        service.api.entry(&id, |entry| entry["digit"] == "7").await;
+        pass(Duration::from_secs(2)).await;
+        act.send(Act::HangUp).unwrap();
+        (id, sent)
     };
     let (played, (id, sent)) = tokio::join!(talk, flood);
     let played = played.unwrap();
@@ -45,9 +48,11 @@ async fn garbage_on_the_media_port_is_counted_and_the_call_goes_on() {
     let media = service.api.entry(&id, |entry| entry["what"] == "media").await;
     let garbage = media["garbage"].as_u64().unwrap();
     // The system itself drops what does not fit into the socket's buffer.
-    assert!((sent * 98 / 100..=sent).contains(&garbage), "{sent} sent: {media}");
+    assert!((sent * 90 / 100..=sent).contains(&garbage), "{sent} sent: {media}");
+    // What the phone sent in 20 ms each is counted, and of the garbage nothing.
     let received = media["received"].as_u64().unwrap();
-    assert!((500..=600).contains(&received), "{media}");
+    let spoken = played.near.len() as u64 / 160;
+    assert!((300..=spoken + 50).contains(&received), "{spoken} sent: {media}");
     let timeline = service.api.timeline(&id).await;
     let keyed = timeline.iter().filter(|entry| entry["what"] == "keyed");
     let keys: String = keyed.map(|entry| entry["digit"].as_str().unwrap()).collect();
@@ -61,6 +66,8 @@ async fn send_garbage(port: u16) -> u64 {
     let attacks = attacks();
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut tick = tokio::time::interval(Duration::from_millis(20));
+    // Ticks that were missed are not made up for: all at once they would not fit into the socket.
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let all = DATAGRAMS + attacks.len() as u64 * ROUNDS;
     for number in 0..all {
         if number % 12 == 0 {
