@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use crate::support::{PATIENCE, Serving, run, settings, spoken, until};
+use crate::support::{PATIENCE, Serving, run, settings, spoken, until, until_within};
 
 /// What callers say, key and are called, and what is known of them; nobody else has it.
 const NUMBER: &str = "4915550123987";
@@ -117,7 +117,7 @@ async fn ask_in_vain(service: &Serving) {
 async fn answer_questions(service: &Serving, id: &str, act: &UnboundedSender<Act>) {
     let mut wishes = WISHES.map(|text| spoken("slt", &[text.to_owned()])).into_iter();
     let (mut seen, mut keyed) = (0, false);
-    until("the order's fate", async || {
+    until_within(LIMIT, "the order's fate", async || {
         let timeline = service.api.timeline(id).await;
         let new = timeline[seen..].iter().filter(|entry| entry["what"] == "prompt_ended");
         let heard: Vec<String> = new.map(|it| it["heard"].as_str().unwrap().to_owned()).collect();
@@ -169,9 +169,10 @@ async fn operators_see_figures_traces_and_a_log_without_anything_of_callers() {
     act.send(Act::HangUp).unwrap();
     talk.await.unwrap().unwrap();
     service.api.until_live(0).await;
-    until("the last seat", async || {
+    until("the last seat, and the recognizer back", async || {
         let page = service.api.text("/metrics").await;
-        page.contains("cordboard_calls_active 0\n").then_some(())
+        let free = "cordboard_recognizers{state=\"free\"} 1\n";
+        (page.contains("cordboard_calls_active 0\n") && page.contains(free)).then_some(())
     })
     .await;
 
@@ -182,7 +183,6 @@ async fn operators_see_figures_traces_and_a_log_without_anything_of_callers() {
         "cordboard_tools_total{verdict=\"done\"} 1",
         "cordboard_draining 0",
         "cordboard_settings_version 1",
-        "cordboard_recognizers{state=\"free\"} 1",
     ] {
         assert!(page.lines().any(|it| it == line), "no {line} in\n{page}");
     }
@@ -361,11 +361,15 @@ async fn sighup_takes_new_settings_whole_or_not_at_all() {
     let page = service.api.text("/metrics").await;
     assert!(page.contains("cordboard_settings_version 2\n"), "{page}");
     assert!(page.contains("cordboard_reloads_total{result=\"refused\"} 4\n"), "{page}");
-    assert!(page.contains("cordboard_agents{state=\"free\"} 1\n"), "{page}");
+    until("the new agent", async || {
+        let page = service.api.text("/metrics").await;
+        let agents = service.api.get("/v1/agents").await;
+        let free = page.contains("cordboard_agents{state=\"free\"} 1\n");
+        (free && agents[0]["name"] == "ada").then_some(())
+    })
+    .await;
     assert_eq!(invite("parcel", 2).await, 404, "the route is gone");
     assert_eq!(invite("sales", 3).await, 503, "the one call that may be is there");
-    let agents = service.api.get("/v1/agents").await;
-    assert_eq!(agents[0]["name"], "ada");
     stop.send(Act::Key("9".to_owned())).unwrap();
     stop.send(Act::HangUp).unwrap();
     assert!(!talk.await.unwrap().unwrap().ended_by_far);

@@ -20,7 +20,16 @@ pub(crate) use sound::{digits, find, loudest_second, spoken};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Looks until something is there.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, look).await
+}
+
+/// Looks until something is there, which may take so long.
+pub(crate) async fn until_within<T>(
+    patience: Duration,
+    what: &str,
+    mut look: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let mut pause = tokio::time::interval(Duration::from_millis(50));
     let wait = async {
         loop {
@@ -30,8 +39,8 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T
             }
         }
     };
-    let found = tokio::time::timeout(PATIENCE, wait).await;
-    found.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
+    let found = tokio::time::timeout(patience, wait).await;
+    found.unwrap_or_else(|_| panic!("waited {patience:?} in vain: {what}"))
 }
 
 /// Tells a line of the table of faults: which, by which test, what the caller heard, and how long
