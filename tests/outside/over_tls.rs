@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use cordboard::replay::{Phone, PhoneError, Script};
 use rcgen::{
@@ -10,7 +11,7 @@ use rcgen::{
 };
 use tempfile::TempDir;
 
-use crate::support::{Baresip, Companion, PATIENCE, Serving, has, has_srtp, settings, until};
+use crate::support::{Baresip, Companion, PATIENCE, Serving, has, has_srtp, pass, settings, until};
 
 /// Writes `ca.pem`, and `own.pem` with `own.key` beside it for this machine's address; both in
 /// `both.pem`.
@@ -116,10 +117,11 @@ async fn a_trunk_that_requires_it_is_spoken_to_in_secured_sound_alone() {
     assert!(matches!(rung, Err(PhoneError::Refused { code: 488 })), "{rung:?}");
 
     let both = folder.path().join("both.pem");
-    let mut phone = Baresip::secured_with_tls("cleo", &vec![0.0; 8_000], &both).await;
+    let mut phone = Baresip::secured_with_tls("cleo", &vec![0.0; 24_000], &both).await;
     let tls = service.tls.unwrap();
     phone.command("dial", &format!("sip:short@{tls};transport=tls")).await;
     until("sound at the phone", async || phone.is_talking().then_some(())).await;
+    pass(Duration::from_secs(1)).await;
     // Had it hung up, it would have dropped its keys and told us once more in plain (RTCP BYE).
     drop(phone);
     let call = service.api.ended_call_of("cleo").await;
