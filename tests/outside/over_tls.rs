@@ -13,6 +13,11 @@ use tempfile::TempDir;
 
 use crate::support::{Baresip, Companion, PATIENCE, Serving, has, has_srtp, pass, settings, until};
 
+/// What a phone says that has nothing to say; where its sound ends, it hangs up.
+fn nothing() -> Vec<f32> {
+    vec![0.0; 60 * 8_000]
+}
+
 /// Writes `ca.pem`, and `own.pem` with `own.key` beside it for this machine's address; both in
 /// `both.pem`.
 fn certificates(folder: &Path) {
@@ -42,8 +47,8 @@ async fn a_phone_is_rung_over_tls_and_only_if_its_certificate_is_believed() {
     }
     let folder = TempDir::new().unwrap();
     certificates(folder.path());
-    let says = vec![0.0; 8_000];
-    let mut phone = Baresip::start_with_tls("ada", &says, &folder.path().join("both.pem")).await;
+    let mut phone =
+        Baresip::start_with_tls("ada", &nothing(), &folder.path().join("both.pem")).await;
     let place = |changes: &str| {
         let config = settings(folder.path(), changes);
         let mut command = Command::new(env!("CARGO_BIN_EXE_cordboard"));
@@ -86,8 +91,8 @@ async fn a_phone_rings_us_over_tls() {
     );
     let service = Serving::start(&changes);
     let tls = service.tls.unwrap();
-    let says = vec![0.0; 8_000];
-    let mut phone = Baresip::start_with_tls("bert", &says, &folder.path().join("both.pem")).await;
+    let mut phone =
+        Baresip::start_with_tls("bert", &nothing(), &folder.path().join("both.pem")).await;
     phone.command("dial", &format!("sip:short@{tls};transport=tls")).await;
     until("sound at the phone", async || phone.is_talking().then_some(())).await;
     phone.command("hangup", "").await;
@@ -117,7 +122,7 @@ async fn a_trunk_that_requires_it_is_spoken_to_in_secured_sound_alone() {
     assert!(matches!(rung, Err(PhoneError::Refused { code: 488 })), "{rung:?}");
 
     let both = folder.path().join("both.pem");
-    let mut phone = Baresip::secured_with_tls("cleo", &vec![0.0; 24_000], &both).await;
+    let mut phone = Baresip::secured_with_tls("cleo", &nothing(), &both).await;
     let tls = service.tls.unwrap();
     phone.command("dial", &format!("sip:short@{tls};transport=tls")).await;
     until("sound at the phone", async || phone.is_talking().then_some(())).await;
