@@ -31,7 +31,7 @@ pub use remote::{
     VoiceForm,
 };
 pub use sections::{
-    AgentSettings, ApiSettings, BanSettings, LogFormat, LogSettings, MediaSettings,
+    AgentSettings, ApiSettings, BanSettings, BargeInChoice, LogFormat, LogSettings, MediaSettings,
     MediaStreamSettings, ModelSettings, QueueSettings, RouteSettings, ShutdownSettings,
     SipSettings, StoreSettings, TurnSettings, VadChoice,
 };

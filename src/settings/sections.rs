@@ -342,6 +342,25 @@ pub struct TurnSettings {
     /// Sound shorter than this is no speech.
     #[serde(deserialize_with = "parse::within::<_, 0, 2_000>")]
     pub min_speech_ms: u64,
+    /// What speech over the assistant does.
+    pub barge_in: BargeInChoice,
+    /// Speech over the assistant after which its voice is lowered, where it is decided what it is.
+    #[serde(deserialize_with = "parse::within::<_, 20, 2_000>")]
+    pub duck_ms: u64,
+    /// Speech over the assistant after which it stops, where nothing is decided.
+    #[serde(deserialize_with = "parse::within::<_, 20, 2_000>")]
+    pub cut_ms: u64,
+}
+
+/// What speech over the assistant does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BargeInChoice {
+    /// It lowers the assistant's voice, and stops it where it wants the floor.
+    #[default]
+    Decide,
+    /// It stops the assistant, whatever it is.
+    Cut,
 }
 
 impl Default for TurnSettings {
@@ -356,6 +375,9 @@ impl Default for TurnSettings {
             speech_on: 0.5,
             speech_off: 0.35,
             min_speech_ms: 100,
+            barge_in: BargeInChoice::Decide,
+            duck_ms: 60,
+            cut_ms: 60,
         }
     }
 }

@@ -52,10 +52,10 @@ use crate::conversation::{Flow, FlowFault};
 use crate::desk::{AgentProfile, DeskSettings, QueueRules};
 use crate::escalation::{AGENT_GONE, AGENT_LOST, AgentRef, Rules, Wording};
 use crate::leg::MediaSettings;
-use crate::settings::{AdmissionSettings, RouteSettings, Settings};
+use crate::settings::{AdmissionSettings, BargeInChoice, RouteSettings, Settings};
 use crate::store::{Store, StoreFault, StoreOptions};
 use crate::timeline::CallId;
-use crate::turn::{Pauses, TurnSettings};
+use crate::turn::{BargeIn, Pauses, TurnSettings};
 use addresses::Addresses;
 pub(crate) use addresses::told;
 use desk::DeskTask;
@@ -704,7 +704,12 @@ pub(crate) fn call_settings(settings: &Settings) -> CallSettings {
                 phrase: ms(turn.phrase_pause_ms),
                 digits: ms(turn.digits_pause_ms),
                 open: ms(turn.open_pause_ms),
+                other: ms(turn.pause_ms),
                 ..Pauses::default()
+            },
+            barge_in: match turn.barge_in {
+                BargeInChoice::Decide => BargeIn::Decide { duck: ms(turn.duck_ms) },
+                BargeInChoice::Cut => BargeIn::Cut { after: ms(turn.cut_ms) },
             },
             no_input: ms(turn.no_input_ms),
             ..TurnSettings::default()

@@ -78,7 +78,7 @@ impl Ear {
     pub fn hear(&mut self, uplink: &[f32], downlink: &[f32], probability: f32) -> Heard {
         let level_dbov = level_dbov(uplink);
         let played_dbov = self.played(downlink);
-        let usual_dbov = *self.usual_dbov.get_or_insert(level_dbov.max(LINE_DBOV));
+        let usual_dbov = *self.usual_dbov.get_or_insert_with(|| level_dbov.max(LINE_DBOV));
         let heard_there = played_dbov > PLAYED_DBOV;
         let above = level_dbov >= usual_dbov + ABOVE_USUAL_DB;
         if heard_there {

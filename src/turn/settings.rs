@@ -58,6 +58,8 @@ pub struct Pauses {
     pub digits: Duration,
     /// In open talk.
     pub open: Duration,
+    /// Where nothing particular is expected.
+    pub other: Duration,
 }
 
 impl Default for Pauses {
@@ -68,6 +70,7 @@ impl Default for Pauses {
             phrase: Duration::from_millis(700),
             digits: Duration::from_millis(1_400),
             open: Duration::from_millis(1_000),
+            other: Duration::from_millis(700),
         }
     }
 }
@@ -108,6 +111,7 @@ impl Pauses {
             | SlotKind::Name => self.phrase,
         });
         let open = expectation.open.then_some(self.open);
-        by_kind.chain(open).max().unwrap_or(self.phrase)
+        let nothing = if expectation.phrases.is_empty() { self.other } else { self.phrase };
+        by_kind.chain(open).max().unwrap_or(nothing)
     }
 }

@@ -306,6 +306,17 @@ fn wrong_settings(sales: &str) -> [String; 4] {
     ]
 }
 
+/// The desk hears of new agents a moment after the settings were taken.
+async fn until_ada_is_free(service: &Serving) {
+    until("the new agent", async || {
+        let page = service.api.text("/metrics").await;
+        let agents = service.api.get("/v1/agents").await;
+        let free = page.contains("cordboard_agents{state=\"free\"} 1\n");
+        (free && agents[0]["name"] == "ada").then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn sighup_takes_new_settings_whole_or_not_at_all() {
     let manager = tempfile::TempDir::new().unwrap();
@@ -361,13 +372,7 @@ async fn sighup_takes_new_settings_whole_or_not_at_all() {
     let page = service.api.text("/metrics").await;
     assert!(page.contains("cordboard_settings_version 2\n"), "{page}");
     assert!(page.contains("cordboard_reloads_total{result=\"refused\"} 4\n"), "{page}");
-    until("the new agent", async || {
-        let page = service.api.text("/metrics").await;
-        let agents = service.api.get("/v1/agents").await;
-        let free = page.contains("cordboard_agents{state=\"free\"} 1\n");
-        (free && agents[0]["name"] == "ada").then_some(())
-    })
-    .await;
+    until_ada_is_free(&service).await;
     assert_eq!(invite("parcel", 2).await, 404, "the route is gone");
     assert_eq!(invite("sales", 3).await, 503, "the one call that may be is there");
     stop.send(Act::Key("9".to_owned())).unwrap();

@@ -189,6 +189,7 @@ fn scaled(pause: Pauses, factor: f32) -> Pauses {
         phrase: pause.phrase.mul_f32(factor),
         digits: pause.digits.mul_f32(factor),
         open: pause.open.mul_f32(factor),
+        other: pause.other.mul_f32(factor),
     }
 }
 

@@ -94,13 +94,17 @@ const SECTIONS: &[Section] = &[
             "speech_on = 0.9",
             "speech_off = 0.1",
             "min_speech_ms = 99",
+            "pause_ms = 999",
+            "barge_in = \"cut\"",
+            "duck_ms = 99",
+            "barge_in = \"cut\"\ncut_ms = 99",
         ],
     ),
 ];
 
 /// Taken, or named as a whole: flows are read anew with their routes, `log.filter` is the
-/// command's, and no room reads `turn.pause_ms`.
-const ELSEWHERE: &[&str] = &["log.filter", "turn.pause_ms"];
+/// command's, and `turn.cut_ms` is tried where everything cuts.
+const ELSEWHERE: &[&str] = &["log.filter", "turn.cut_ms"];
 const WHOLE: &[&str] =
     &["trunk", "route", "models", "remote", "store", "api", "shutdown", "log", "telemetry"];
 
