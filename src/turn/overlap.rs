@@ -1,12 +1,12 @@
-//! Speech over the assistant: whether it wants the floor, or is an acknowledgement, a cough, a noise
-//! or another voice in the room.
+//! Speech over the assistant: whether it wants the floor, or is an acknowledgement, a cough, a
+//! noise or another voice in the room.
 //!
-//! Measured from the first frame of speech on; [`Overlap::wants_floor`] is asked after each. Half of
-//! callers' acknowledgements are over after 0.35 s and nearly all after half a second, so that what
-//! goes on for longer is none. What is shorter must be sure: loud, dense, and of a mouth that moves,
-//! which a hum and a cough lack. The weights were fitted to the settings half of the tuning bench
-//! (`cordboard replay --turns DIR --half settings --features FILE`; logistic regression of 200 to
-//! 320 ms of speech). Deliberately absent: words (`aside`), and what is done about it.
+//! Measured from the first frame of speech on; [`Overlap::wants_floor`] is asked after each. Half
+//! of callers' acknowledgements are over after 0.35 s and nearly all after half a second, so that
+//! what goes on for longer is none. What is shorter must be sure: loud, dense, and of a mouth that
+//! moves, which a hum and a cough lack. The weights were fitted to the settings half of the tuning
+//! bench (`cordboard replay --turns DIR --half settings --features FILE`; logistic regression of
+//! 200 to 320 ms of speech). Deliberately absent: words (`aside`), and what is done about it.
 
 use std::time::Duration;
 
