@@ -1,5 +1,5 @@
-//! What was said over the assistant without stopping it, or has stopped it: whether it was meant for
-//! the assistant, by its words.
+//! What was said over the assistant without stopping it, or has stopped it: whether it was meant
+//! for the assistant, by its words.
 //!
 //! Acknowledgements are those of V. H. Yngve, "On getting a word in edgewise" (CLS 6, 1970), as far
 //! as English callers use them. Deliberately absent: sound (`overlap`).

@@ -1,9 +1,9 @@
-//! What the floor hears of the caller's side in 20 ms: how likely it is speech, what it is like, and
-//! how it compares to what the caller is played.
+//! What the floor hears of the caller's side in 20 ms: how likely it is speech, what it is like,
+//! and how it compares to what the caller is played.
 //!
-//! While the assistant is heard, a caller mostly listens; what comes then is the line, the room, and
-//! the assistant's own voice coming back. Their usual level is learnt, and what hardly rises above
-//! it is no voice, whatever it sounds like. Deliberately absent: taking an echo out.
+//! While the assistant is heard, a caller mostly listens; what comes then is the line, the room,
+//! and the assistant's own voice coming back. Their usual level is learnt, and what hardly rises
+//! above it is no voice, whatever it sounds like. Deliberately absent: taking an echo out.
 
 use cordboard_audio::level::{FLOOR_DBOV, level_dbov};
 use cordboard_audio::prosody::{Prosody, Timbre};
