@@ -57,11 +57,14 @@ impl Call {
             }
             FloorEvent::Released => self.caller.voice.duck(false),
             FloorEvent::Interrupting => self.stop_speaking(now),
-            FloorEvent::Pausing { silence } => self.out.push_back(Output::Judge(Judgement {
-                hypothesis: self.hearing.partial().cloned(),
-                expectation: self.expectation.clone(),
-                silence,
-            })),
+            // Without words so far a judge of words knows nothing.
+            FloorEvent::Pausing { silence } => {
+                if let Some(hypothesis) = self.hearing.partial().cloned() {
+                    let (hypothesis, expectation) = (Some(hypothesis), self.expectation.clone());
+                    let question = Judgement { hypothesis, expectation, silence };
+                    self.out.push_back(Output::Judge(question));
+                }
+            }
             FloorEvent::Yielded { began, ended, manner } => {
                 self.yielded(now, Spoken { began, ended, manner })?;
             }

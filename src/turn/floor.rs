@@ -99,8 +99,18 @@ pub type FloorEvents = [Option<FloorEvent>; 3];
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Silent,
-    Onset { began: MediaTime, last_voice: MediaTime, voiced: Duration },
-    Speaking { began: MediaTime, last_voice: MediaTime, judged: Duration },
+    Onset {
+        began: MediaTime,
+        last_voice: MediaTime,
+        voiced: Duration,
+    },
+    /// `waits` is whether the usual pause has passed and more is expected all the same.
+    Speaking {
+        began: MediaTime,
+        last_voice: MediaTime,
+        judged: Duration,
+        waits: bool,
+    },
 }
 
 /// What has become of the speech over the assistant in the present turn.
@@ -121,7 +131,8 @@ struct Over {
 pub struct Floor {
     settings: TurnSettings,
     expectation: Arc<Expectation>,
-    over: f32,
+    /// Probability that the turn is over, where a judge knows enough to give one.
+    over: Option<f32>,
     state: State,
     talk_over: Over,
 }
@@ -133,7 +144,7 @@ impl Floor {
         Self {
             settings,
             expectation: Arc::default(),
-            over: 0.0,
+            over: None,
             state: State::Silent,
             talk_over: Over::default(),
         }
@@ -146,7 +157,7 @@ impl Floor {
 
     /// Takes the judge's probability that the turn is over.
     pub const fn judged(&mut self, over: f32) {
-        self.over = over;
+        self.over = Some(over);
     }
 
     /// Takes the 20 ms that end at `now`, and what the assistant does meanwhile.
@@ -185,7 +196,7 @@ impl Floor {
         if probability < self.settings.voice_on {
             return None;
         }
-        self.over = 0.0;
+        self.over = None;
         self.state = State::Onset { began: now, last_voice: now, voiced: FRAME };
         Some(FloorEvent::Onset)
     }
@@ -208,20 +219,23 @@ impl Floor {
             self.state = State::Onset { began, last_voice: now, voiced };
             return None;
         }
-        self.state = State::Speaking { began, last_voice: now, judged: Duration::ZERO };
+        let (last_voice, judged) = (now, Duration::ZERO);
+        self.state = State::Speaking { began, last_voice, judged, waits: false };
         Some(FloorEvent::Began { at: began })
     }
 
     fn speaking(&mut self, now: MediaTime, probability: f32) -> [Option<FloorEvent>; 2] {
-        let State::Speaking { began, last_voice, judged } = &mut self.state else {
+        let State::Speaking { began, last_voice, judged, waits } = &mut self.state else {
             return [None, None];
         };
         if probability >= self.settings.voice_off {
             *last_voice = now;
-            *judged = Duration::ZERO;
+            (*judged, *waits) = (Duration::ZERO, false);
         }
         let silence = now.since(*last_voice);
-        let pause = self.settings.pause.for_turn(&self.expectation, self.over);
+        let usual = self.settings.pause.usual(&self.expectation);
+        let pause = self.settings.pause.needed(usual, self.over, *waits);
+        *waits |= silence >= usual;
         if silence >= pause || now.since(*began) >= self.settings.turn_max {
             let (began, ended) = (*began, *last_voice);
             self.state = State::Silent;

@@ -105,16 +105,17 @@ fn digits_with_a_pause_of_a_second_are_one_turn() {
 }
 
 #[test]
-fn a_sure_judge_shortens_the_pause_and_an_unsure_one_does_not() {
-    let mut unsure = Room::new(digits());
-    unsure.voice(900);
-    unsure.floor.judged(0.0);
-    unsure.silence(3_000);
-    let mut sure = Room::new(digits());
-    sure.voice(900);
-    sure.floor.judged(1.0);
-    sure.silence(3_000);
-    assert!(sure.yields()[0] + 500 < unsure.yields()[0]);
+fn a_sure_judge_shortens_the_pause_and_one_that_waits_for_more_lengthens_it() {
+    let pauses = [Some(1.0), None, Some(0.6), Some(0.1)].map(|over| {
+        let mut room = Room::new(digits());
+        room.voice(900);
+        if let Some(over) = over {
+            room.floor.judged(over);
+        }
+        room.silence(3_000);
+        room.yields()[0] - 900
+    });
+    assert_eq!(pauses, [300, 1_400, 1_400, 2_200]);
 }
 
 #[test]

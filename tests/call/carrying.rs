@@ -50,7 +50,7 @@ impl World {
                 let probability = heard.map_or(by_level, |heard| heard.unwrap_or(0.0));
                 self.at_once.push_back(Input::Voice { probability });
             }
-            Output::Judge(_) => self.at_once.push_back(Input::Judged { probability: 0.0 }),
+            Output::Judge(_) => self.at_once.push_back(Input::Judged { probability: 0.5 }),
             Output::Work(job) => self.work(job),
             Output::Feed(job, _) => self.feed(job),
             Output::Finish(job) => self.finish(job),

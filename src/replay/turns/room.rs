@@ -1,8 +1,8 @@
 //! The bench's one border to the turn room: what the room hears, what it is fed with, and what it
 //! says, in the bench's words. Where the room changes, this file follows.
 //!
-//! Today's floor has no ducking, so that every decision against the assistant is a stop, and what
-//! is swept is one factor on all of its pauses.
+//! What is swept is one factor on all of the floor's pauses. What is taken back of a stop is taken
+//! back by words, which the bench has not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,6 +92,9 @@ impl<'a> Room<'a> {
 
     fn judge(&mut self, now_ms: u32, silence: Duration) {
         let hypothesis = self.turn.and_then(|turn| partial(turn, self.began_ms, now_ms));
+        if hypothesis.is_none() {
+            return;
+        }
         let so_far = TurnSoFar {
             hypothesis: hypothesis.as_ref(),
             expectation: &self.expectation,
@@ -185,6 +188,7 @@ fn quiet_ms(heard: &[Heard], voice_off: f32) -> Vec<u32> {
 fn scaled(pause: Pauses, factor: f32) -> Pauses {
     Pauses {
         sure: pause.sure.mul_f32(factor),
+        begun: pause.begun.mul_f32(factor),
         yes_no: pause.yes_no.mul_f32(factor),
         phrase: pause.phrase.mul_f32(factor),
         digits: pause.digits.mul_f32(factor),
