@@ -419,8 +419,11 @@ impl Voice {
             queued.unsaid.extend(texts(&speech));
         }
         queued.unsaid.append(&mut queued.unspoken);
-        if !queued.complete && queued.heard.is_empty() && queued.unsaid.is_empty() {
-            queued.unsaid.push(queued.line.text.clone());
+        if !queued.complete {
+            // What the voice still owed.
+            let known = queued.heard.len() + queued.unsaid.len();
+            let owed = queued.line.text.split_whitespace().skip(known).map(Arc::from);
+            queued.unsaid.extend(owed);
         }
         let text = |words: &[Arc<str>]| join(words.iter().map(AsRef::as_ref));
         let heard = Heard { text: text(&queued.heard), unsaid: text(&queued.unsaid) };
@@ -466,6 +469,27 @@ mod tests {
     use cordboard_models::speech::Synthesizer;
 
     use super::*;
+
+    #[test]
+    fn what_a_slow_voice_still_owed_of_a_line_that_is_cut_is_unsaid() {
+        let rate = SampleRate::NARROW;
+        let line = Line {
+            id: 1,
+            text: Arc::from("It comes today by six"),
+            interruptible: Interruptible::Yes,
+            stretch: 1.0,
+        };
+        let mut voice = Voice::new(rate);
+        voice.say(line, JobId(7));
+        let request = SpeechRequest { text: Arc::from("It comes"), rate, stretch: 1.0 };
+        voice.spoken(JobId(7), &ScriptedSynthesizer.speak(&request).unwrap(), false);
+        let mut cancelled = vec![];
+        assert!(voice.cut(MediaTime::ZERO, Cut::BySpeech, &mut cancelled));
+        assert_eq!(cancelled, [JobId(7)]);
+        let heard = Heard { text: String::new(), unsaid: "It comes today by six".to_owned() };
+        let uncertainty = UNCERTAINTY;
+        assert_eq!(voice.poll_event(), Some(VoiceEvent::Ended { id: 1, heard, uncertainty }));
+    }
 
     #[test]
     fn what_no_engine_spoke_of_a_line_is_unsaid_behind_what_was_heard() {
