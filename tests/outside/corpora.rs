@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::support::{PATIENCE, Serving};
+use crate::support::{PATIENCE, Serving, until};
 
 /// Between two questions whether anybody is there.
 const EVERY: usize = 10;
@@ -31,11 +31,14 @@ async fn collected_messages_are_survived_over_udp_and_tcp() {
     let before = service.memory_bytes();
     let udp = replay_udp(&service, &probe, &messages).await;
     let tcp = replay_tcp(&service, &probe, &messages).await;
-    let grown = service.memory_bytes().saturating_sub(before);
+    let grown = || service.memory_bytes().saturating_sub(before);
     udp.print("udp");
     tcp.print("tcp");
-    eprintln!("memory grew by {} KiB", grown / 1024);
-    assert!(grown <= GROWTH_MAX_BYTES, "{grown} bytes");
+    eprintln!("memory grew by {} KiB", grown() / 1024);
+    // What a busy machine answered late is forgotten late: transactions are kept for 32 s
+    // (RFC 3261 §17, timers H and J).
+    let small = async || (grown() <= GROWTH_MAX_BYTES).then_some(());
+    until("the memory of the transactions to be given back", small).await;
     assert_eq!(service.api.calls_live().await, 0);
 }
 
