@@ -1,6 +1,7 @@
 # The verbs of Cordboard. `make demo` for the first call; `make test` for all tests.
-# `make fuzz` runs each fuzz target for FUZZ_SECONDS, 60 by default.
-.PHONY: demo test check bench fuzz packages packages-test weights weights-test
+# `make sim` plays CALLS simulated calls from SEED; `make fuzz` runs each fuzz target for FUZZ_SECONDS,
+# 60 by default.
+.PHONY: demo test check sim bench fuzz packages packages-test weights weights-test
 
 CARGO ?= cargo
 ALONE = floods:: corpora:: agent_phone:: hear_each_other demo:: ringer::
@@ -31,6 +32,11 @@ check: packages-test weights-test
 	$(CARGO) clippy --workspace --features device,whisper --lib --test talk --test whisper -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	$(MAKE) test
+
+# Whole calls of simulated callers; a call that breaks a promise is told by its seed.
+CALLS ?= 10000
+sim: packages
+	SEED=$(SEED) CALLS=$(CALLS) $(CARGO) test --release --test call -- simulation:: --nocapture
 
 bench: packages weights
 	$(CARGO) bench

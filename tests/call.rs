@@ -41,6 +41,8 @@ mod services;
 mod silence;
 #[path = "call/silences.rs"]
 mod silences;
+#[path = "call/simulation.rs"]
+mod simulation;
 #[path = "call/talks.rs"]
 mod talks;
 #[path = "call/world.rs"]

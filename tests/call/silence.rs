@@ -57,6 +57,8 @@ struct Meter {
     /// Whether the caller holds the floor, as the timeline has it.
     speaking: bool,
     began: MediaTime,
+    /// End of the last tick in which the caller spoke.
+    spoke: MediaTime,
     /// Whether nothing comes from the caller's phone: then the question after that is ours to ask,
     /// and the silence before it was due is the caller's still.
     mute: bool,
@@ -87,6 +89,7 @@ pub(crate) fn silences(entries: &[Entry], ticks: &[Tick]) -> Vec<Silence> {
         bridged: false,
         speaking: false,
         began: MediaTime::ZERO,
+        spoke: MediaTime::ZERO,
         mute: false,
         farewell: farewell_of(entries),
         keyed: None,
@@ -170,6 +173,9 @@ impl Meter {
 
     fn ticked(&mut self, tick: &Tick) {
         let end = end_of(tick);
+        if tick.spoke {
+            self.spoke = end;
+        }
         if rms(&tick.sound) > AUDIBLE_RMS {
             self.sounded(tick.at);
             self.quiet = end;
@@ -202,7 +208,7 @@ impl Meter {
     fn line_over(&mut self, at: MediaTime, heard: &str, unsaid: &str) {
         self.said = !heard.is_empty() && unsaid.is_empty();
         let own_wish = unsaid == STILL_THERE || unsaid == STOPPING;
-        let idle = !self.speaking && !self.is_at_work();
+        let idle = !self.is_speaking(at) && !self.is_at_work();
         let by_key = !self.said && idle && self.keyed == Some(at);
         match self.turn {
             Turn::Ours if self.said && !self.is_at_work() => self.turn = Turn::Open,
@@ -282,6 +288,11 @@ impl Meter {
         if self.turn != Turn::Rest && self.turn != Turn::Open {
             self.is_ours(at);
         }
+    }
+
+    /// Whether the caller speaks; words that are not known yet do not make it so.
+    fn is_speaking(&self, at: MediaTime) -> bool {
+        self.speaking && at.since(self.spoke) < IN_TURN
     }
 
     fn is_at_work(&self) -> bool {
@@ -462,6 +473,23 @@ mod tests {
         entries.push((500, What::ToolInvoked { invocation: 1, tool, key, arguments }));
         entries.extend(line(1, (0, 1_000), "line"));
         assert_eq!(found_ms(entries, &[(1_000, LOUD), (4_000, 0.0)]), 4_000);
+    }
+
+    #[test]
+    fn keys_while_words_are_awaited_are_the_callers_turn_until_the_last_of_them() {
+        let keyed = What::Keyed { role: LegRole::Caller, digit: '5', duration_ms: 100 };
+        let mut entries = vec![(0, What::Answered)];
+        entries.push((0, What::CallerBegan { over_assistant: true }));
+        let (heard, unsaid) = ("line".to_owned(), "cut".to_owned());
+        entries.push((0, What::PromptBegan { prompt: 1, text: "line cut".to_owned() }));
+        entries.push((2_000, keyed.clone()));
+        let ended = What::PromptEnded { prompt: 1, heard, unsaid, uncertainty_ms: 50 };
+        entries.push((2_000, ended));
+        entries.push((3_500, keyed));
+        let pieces = [(2_000, LOUD), (4_000, 0.0), (1_000, LOUD)];
+        let repaired = What::Repaired { cause: RepairCause::NoMatch, count: 1 };
+        entries.push((5_900, repaired));
+        assert_eq!(found_ms(entries, &pieces), 100);
     }
 
     #[test]

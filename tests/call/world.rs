@@ -298,6 +298,11 @@ impl World {
         }
     }
 
+    /// Whether the caller has hung up, or was hung up on.
+    pub(crate) const fn has_left(&self) -> bool {
+        self.caller_gone
+    }
+
     pub(crate) fn hangs_up(&mut self) {
         self.leaves(EndCause::Bye);
     }
