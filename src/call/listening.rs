@@ -90,6 +90,7 @@ impl Call {
             return;
         }
         self.flush();
+        self.model_stopped = self.with_model.is_some();
         if let Some(prompt) = playing {
             self.note(now, What::Interrupted { prompt });
         }
@@ -108,11 +109,14 @@ impl Call {
     }
 
     /// The caller has the floor for good: what was stopped is dropped, and what yields to `cut` is
-    /// cut. The conversation knows what was heard of it before it hears of anything else.
+    /// cut. What was queued since speech stopped it is new to the caller, a tool's answer say, and
+    /// stays, unless the model has added it to the answer that was stopped. The conversation knows
+    /// what was heard before it hears of anything else.
     fn interrupt(&mut self, now: MediaTime, cut: Cut) -> Result<(), CallError> {
         let playing = self.caller.voice.playing_id();
         let dropped = self.drop_stopped();
-        let stopped = self.cut(now, cut);
+        let is_new = dropped && cut == Cut::BySpeech && !self.model_stopped;
+        let stopped = !is_new && self.cut(now, cut);
         if let (Some(prompt), true) = (playing, stopped) {
             self.note(now, What::Interrupted { prompt });
         }

@@ -186,6 +186,8 @@ pub struct Call {
     tools_pending: u32,
     /// What the language model is at: the conversation's order, and the job that it is.
     with_model: Option<(u32, JobId)>,
+    /// Whether it was at it when speech stopped the assistant.
+    model_stopped: bool,
     next_job: u32,
     next_own_line: u32,
     ending: ending::Ending,
@@ -234,6 +236,7 @@ impl Call {
             is_rescue: false,
             tools_pending: 0,
             with_model: None,
+            model_stopped: false,
             next_job: 1,
             next_own_line: OWN_LINES_FROM,
             ending: ending::Ending::default(),

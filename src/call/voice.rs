@@ -244,8 +244,10 @@ impl Voice {
 
     /// Stops every line, where all yield to speech; whether they did. They keep their sound and
     /// their places until [`Self::go_on`] or [`Self::drop_stopped`]; what is queued behind waits.
+    /// What was not stopped is lowered no more.
     pub(super) fn stop(&mut self, now: MediaTime) -> bool {
         if self.is_stopped() || !self.yields(Cut::BySpeech) {
+            self.playout.duck(false);
             return false;
         }
         self.take_back(now);
@@ -469,6 +471,31 @@ mod tests {
     use cordboard_models::speech::Synthesizer;
 
     use super::*;
+
+    #[test]
+    fn what_cannot_be_stopped_goes_on_at_its_level() {
+        let rate = SampleRate::NARROW;
+        let mut voice = Voice::new(rate);
+        for (id, interruptible) in [(1, Interruptible::Yes), (2, Interruptible::No)] {
+            let text: Arc<str> = Arc::from("It comes today by six");
+            let request = SpeechRequest { text: text.clone(), rate, stretch: 1.0 };
+            let line = Line { id, text, interruptible, stretch: 1.0 };
+            voice.say(line, JobId(id));
+            voice.spoken(JobId(id), &ScriptedSynthesizer.speak(&request).unwrap(), true);
+        }
+        let mut loudest = |voice: &mut Voice| {
+            let mut frame = Frame::silence(MediaTime::ZERO, rate);
+            let frames = (0..20).map(|_| {
+                voice.pull_into(MediaTime::ZERO, &mut frame);
+                cordboard_audio::level::rms(frame.samples())
+            });
+            frames.fold(0.0, f32::max)
+        };
+        let before = loudest(&mut voice);
+        voice.duck(true);
+        assert!(!voice.stop(MediaTime::ZERO), "the line behind is not to be stopped");
+        assert!((loudest(&mut voice) - before).abs() < 0.1 * before, "it is lowered for good");
+    }
 
     #[test]
     fn what_a_slow_voice_still_owed_of_a_line_that_is_cut_is_unsaid() {

@@ -8,6 +8,8 @@
 use cordboard_audio::level::{FLOOR_DBOV, level_dbov};
 use cordboard_audio::prosody::{Prosody, Timbre};
 
+use super::overlap::ECHO_LOSS_DB;
+
 /// Frames for which what was played may still come back: 600 ms.
 const RETURNING: usize = 30;
 /// What is played below this is not heard at the far end, dBov.
@@ -100,16 +102,26 @@ impl Ear {
         let energy: f32 = downlink.iter().map(|sample| sample * sample).sum();
         self.played[self.next] = energy / downlink.len().max(1) as f32;
         self.next = (self.next + 1) % RETURNING;
-        let mean = self.played.iter().sum::<f32>() / RETURNING as f32;
-        if mean > 0.0 { (10.0 * mean.log10()).max(FLOOR_DBOV) } else { FLOOR_DBOV }
+        dbov(self.played.iter().sum::<f32>() / RETURNING as f32)
     }
 
+    /// What is too loud for an echo is learnt slowly from the first frame on: it may well be the
+    /// caller's first words.
     fn learn(&mut self, level_dbov: f32) {
-        let pace = if self.learnt < FIRST_FRAMES { FIRST } else { LATER };
+        // At the begin of a prompt the last 600 ms are mostly of the time before it.
+        let sounding = self.played.iter().filter(|energy| **energy > 0.0).count().max(1);
+        let mean = self.played.iter().sum::<f32>() / sounding as f32;
+        let may_be_echo = level_dbov < dbov(mean) - ECHO_LOSS_DB;
+        let pace = if may_be_echo && self.learnt < FIRST_FRAMES { FIRST } else { LATER };
         self.learnt = self.learnt.saturating_add(1);
         let usual = self.usual_dbov.get_or_insert(level_dbov);
         *usual += (level_dbov.max(LINE_DBOV) - *usual).clamp(-pace.fall_db, pace.rise_db);
     }
+}
+
+/// Level of a mean square.
+fn dbov(mean_square: f32) -> f32 {
+    if mean_square > 0.0 { (10.0 * mean_square.log10()).max(FLOOR_DBOV) } else { FLOOR_DBOV }
 }
 
 #[cfg(test)]
@@ -147,6 +159,16 @@ mod tests {
         heard(&mut ear, 50, -60.0, -20.0);
         for frame in 0..25 {
             assert_eq!(heard(&mut ear, 1, -26.0, -20.0).probability, 0.9, "frame {frame}");
+        }
+    }
+
+    #[test]
+    fn the_first_words_of_a_call_are_no_echo_however_soon_they_come() {
+        let mut ear = Ear::default();
+        heard(&mut ear, 2, -62.0, -20.0);
+        for frame in 0..75 {
+            let voice = heard(&mut ear, 1, -27.0, -20.0);
+            assert_eq!(voice.probability, 0.9, "frame {frame}");
         }
     }
 

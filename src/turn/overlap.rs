@@ -10,10 +10,10 @@
 
 use std::time::Duration;
 
+use cordboard_audio::FRAME_MS;
+
 use super::Heard;
 
-/// Length of the stretch that one frame stands for, ms.
-const FRAME_MS: u64 = 20;
 /// No decision is made earlier: 240 ms.
 const SOONEST: u32 = 12;
 /// So much speech is no acknowledgement any more: 500 ms.
@@ -21,7 +21,7 @@ const LONG: u32 = 25;
 /// An echo is at least so far below what was played, dB (G.131 has talkers' echo loss far higher;
 /// loudspeakers in small rooms come to 15 dB): what is weaker may be one, and stops nothing, until
 /// it is known that there is none.
-const ECHO_LOSS_DB: f32 = 14.0;
+pub(super) const ECHO_LOSS_DB: f32 = 14.0;
 /// From here on it is sure enough.
 const SURE: f32 = 1.0;
 

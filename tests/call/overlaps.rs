@@ -9,6 +9,7 @@ use cordboard::turn::{BargeIn, TurnSettings};
 use cordboard_audio::MediaTime;
 use cordboard_audio::level::rms;
 
+use super::services::ToolLine;
 use super::talks::{greeted, read_back};
 use super::world::{World, settings};
 
@@ -178,6 +179,19 @@ fn a_noise_over_the_last_word_of_a_question_leaves_the_answer_to_the_caller() {
     nothing_owed(&world);
     world.says("no thank you");
     world.hears("Goodbye");
+}
+
+#[test]
+fn what_a_tool_answers_while_the_caller_interrupts_is_said_after_it() {
+    let mut world = World::ringing();
+    world.tools.push_back(ToolLine::found(500));
+    let mut world = read_back(world);
+    world.says("yes");
+    world.hears_begin("Let me look that up");
+    world.run(100);
+    utters(&mut world, "the weather is fine today", 1_000);
+    assert_eq!(stops(&world), 1, "{}", world.story());
+    world.hears("out for delivery");
 }
 
 /// Nobody was asked again, and nobody had to explain a silence.

@@ -266,12 +266,6 @@ impl Playout {
         self.ducked = ducked.then(|| self.ducked.unwrap_or(self.clock));
     }
 
-    /// Whether the level is down, or falls.
-    #[must_use]
-    pub const fn is_ducked(&self) -> bool {
-        self.ducked.is_some()
-    }
-
     /// Takes the oldest event.
     pub fn poll_event(&mut self) -> Option<PlayoutEvent> {
         self.events.pop()
