@@ -483,7 +483,7 @@ mod tests {
             voice.say(line, JobId(id));
             voice.spoken(JobId(id), &ScriptedSynthesizer.speak(&request).unwrap(), true);
         }
-        let mut loudest = |voice: &mut Voice| {
+        let loudest = |voice: &mut Voice| {
             let mut frame = Frame::silence(MediaTime::ZERO, rate);
             let frames = (0..20).map(|_| {
                 voice.pull_into(MediaTime::ZERO, &mut frame);
