@@ -95,7 +95,7 @@ fn playing_mixing_and_encoding_allocate_nothing() {
     let clips: Vec<Clip> = (0..60)
         .map(|id| Clip {
             id,
-            samples: Arc::clone(&samples),
+            samples: Arc::clone(&samples).into(),
             words: [].into(),
             rate,
             gap: Duration::from_millis(7),

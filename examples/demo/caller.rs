@@ -51,7 +51,7 @@ pub(super) fn record(folder: &Path) -> Result<Recordings, Fault> {
 /// A text in a voice, 8 kHz.
 pub(super) fn recording(voice: &str, text: &str) -> Result<Arc<[f32]>, Fault> {
     let request = SpeechRequest { text: text.into(), rate: SampleRate::NARROW, stretch: 1.1 };
-    Ok(Flite::open(voice)?.speak(&request)?.samples)
+    Ok(Flite::open(voice)?.speak(&request)?.samples[..].into())
 }
 
 /// Answers what the assistant asks.

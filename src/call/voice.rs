@@ -314,6 +314,7 @@ impl Voice {
     fn wordless(&mut self, samples: Arc<[f32]>) -> Clip {
         let id = self.next_clip;
         self.next_clip += 1;
+        let samples = samples.into();
         Clip { id, samples, words: Arc::from([]), rate: self.rate, gap: Duration::ZERO }
     }
 
@@ -448,7 +449,7 @@ fn rest(speech: &Speech, from: usize) -> Option<Speech> {
         end: word.end.saturating_sub(begin),
     });
     let words: Arc<[SpokenWord]> = words.collect();
-    let samples = speech.samples[skipped..].into();
+    let samples = speech.samples.rest(skipped);
     let text = join(words.iter().map(|word| word.text.as_ref())).into();
     Some(Speech { text, rate: speech.rate, samples, words })
 }

@@ -161,10 +161,10 @@ fn check(settings: &Settings, wav: Option<&Path>) -> Result<(), Fault> {
         }
     };
     let spoken = speak(models);
-    let sound: Option<Arc<[f32]>> = spoken.as_ref().ok().map(|(speech, _)| speech.samples.clone());
+    let sound = spoken.as_ref().ok().map(|(speech, _)| speech.samples.clone());
     told("voice", spoken.map(|(_, line)| line));
     let sound = match wav {
-        Some(path) => Some(recording(path)?),
+        Some(path) => Some(recording(path)?.into()),
         None => sound,
     };
     told("voice activity", vad(models, sound.as_deref().unwrap_or(&[])));

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use self::events::Events;
 pub use self::events::PlayoutEvent;
-use crate::{FRAME_SAMPLES_MAX, Frame, MediaTime, SampleRate, mix};
+use crate::{FRAME_SAMPLES_MAX, Frame, MediaTime, SampleRate, SharedSamples, mix};
 
 /// Clips that wait at most; one more is refused.
 pub const CLIPS_MAX: usize = 64;
@@ -55,7 +55,7 @@ pub struct Clip {
     /// The caller's own number for it.
     pub id: u32,
     /// The sound.
-    pub samples: Arc<[f32]>,
+    pub samples: SharedSamples,
     /// Its words in order; none for a tone.
     pub words: Arc<[PlayWord]>,
     /// Rate of the samples; the playout's.
@@ -108,7 +108,7 @@ pub struct Stopped {
 ///
 /// let rate = SampleRate::NARROW;
 /// let mut playout = Playout::new(rate);
-/// let samples: Arc<[f32]> = vec![0.1; 240].into();
+/// let samples = vec![0.1; 240].into();
 /// playout.enqueue(Clip { id: 1, samples, words: [].into(), rate, gap: Duration::ZERO })?;
 ///
 /// let mut frame = Frame::silence(MediaTime::ZERO, rate);

@@ -124,7 +124,7 @@ impl Pieces {
         let speech = Speech {
             text: Arc::from(texts.join(" ")),
             rate: self.rate,
-            samples: Arc::from(&self.samples[self.given_samples..upto_sample]),
+            samples: self.samples[self.given_samples..upto_sample].into(),
             words,
         };
         self.given_words = upto_word;

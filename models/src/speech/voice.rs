@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordboard_audio::SampleRate;
+use cordboard_audio::{SampleRate, SharedSamples};
 
 /// A sentence to be spoken.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +24,7 @@ pub struct Speech {
     /// Rate of the samples.
     pub rate: SampleRate,
     /// The sound, mono, [-1, 1].
-    pub samples: Arc<[f32]>,
+    pub samples: SharedSamples,
     /// Every word of the text in order, with its time from the first sample.
     pub words: Arc<[SpokenWord]>,
 }
