@@ -1,15 +1,16 @@
 //! The recognizers: sessions for one utterance at a time, each with every engine of the line-up.
 //!
 //! Each engine has a thread of its own; the session's thread between it and the call keeps the
-//! last seconds of the utterance. Where the engine fails, panics or stops answering, the next one
+//! last seconds of the utterance. Sound goes to them in pieces of 100 ms, as to wake two threads
+//! for each frame costs more than the rest of a frame's way. Where the engine fails, panics or stops answering, the next one
 //! is given them and goes on; the call sees one recognition. Bounds: a session that lags by its
-//! whole queue is given up; sound older than [`KEPT_FRAMES`] is lost to the next engine, but not
+//! whole queue is given up; sound older than [`KEPT_PIECES`] is lost to the next engine, but not
 //! the words found in it.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -25,25 +26,30 @@ use super::{failed_over, spawn};
 use crate::call::{EngineRole, Input, JobId};
 use crate::clock;
 
-/// Frames that a session may lag behind: 5 s of sound; then the recognition is given up.
-const SESSION_QUEUE: usize = 256;
-/// Frames of the utterance that the next engine is given: 8 s.
-const KEPT_FRAMES: usize = 400;
+/// Frames that go to a recognizer at once.
+const PIECE_FRAMES: usize = 5;
+/// Pieces that a session may lag behind: 5 s of sound; then the recognition is given up.
+const SESSION_QUEUE: usize = 52;
+/// Pieces of the utterance that the next engine is given: 8 s.
+const KEPT_PIECES: usize = 80;
 /// What an engine may have before it: all that is kept, and a session's queue.
-const ENGINE_QUEUE: usize = KEPT_FRAMES + SESSION_QUEUE;
+const ENGINE_QUEUE: usize = KEPT_PIECES + SESSION_QUEUE;
 /// An engine that takes nothing for so long has stopped, where another one could go on.
 const STOPPED_AFTER: Duration = Duration::from_millis(700);
 /// How often that is looked at while somebody speaks.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often otherwise.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// The engines of one session, in order of preference.
 pub(crate) type EarLineup = Vec<Box<dyn Recognizer>>;
 
+/// Some frames of an utterance.
+type Piece = Arc<[Frame]>;
+
 enum EarWork {
     Begin { job: JobId, expectation: Arc<Expectation>, reply: ReplyTo },
-    Feed(Box<Frame>),
+    Feed(Piece),
     Finish,
     Cancel,
 }
@@ -52,6 +58,8 @@ enum EarWork {
 struct Session {
     work: Sender<EarWork>,
     busy: Arc<AtomicBool>,
+    /// What waits for a whole piece. Only the worker that holds the session comes here.
+    begun: Mutex<Vec<Frame>>,
 }
 
 /// A place in the pool of recognizers, held for one utterance.
@@ -86,7 +94,7 @@ impl Ears {
             };
             let name = format!("ears-{index}");
             threads.push(spawn(name, move || session.run(&queue, &told)));
-            Session { work, busy }
+            Session { work, busy, begun: Mutex::default() }
         });
         Self { sessions: sessions.collect() }
     }
@@ -113,16 +121,23 @@ impl Ears {
 
     /// Feeds 20 ms; whether the session keeps up.
     pub(in super::super) fn feed(&self, session: SessionIndex, frame: Frame) -> bool {
-        self.sessions[session.0].work.try_send(EarWork::Feed(Box::new(frame))).is_ok()
+        let session = &self.sessions[session.0];
+        let mut begun = session.begun();
+        begun.push(frame);
+        begun.len() < PIECE_FRAMES || session.send(&mut begun)
     }
 
     /// Asks for the verdict.
     pub(in super::super) fn finish(&self, session: SessionIndex) {
+        let held = &self.sessions[session.0];
+        // What does not fit any more is missing from an utterance that is given up anyway.
+        held.send(&mut held.begun());
         self.end(session, EarWork::Finish);
     }
 
     /// Drops the utterance.
     pub(in super::super) fn cancel(&self, session: SessionIndex) {
+        self.sessions[session.0].begun().clear();
         self.end(session, EarWork::Cancel);
     }
 
@@ -135,9 +150,21 @@ impl Ears {
     }
 }
 
+impl Session {
+    fn begun(&self) -> MutexGuard<'_, Vec<Frame>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends the frames that wait; whether the session keeps up.
+    fn send(&self, begun: &mut Vec<Frame>) -> bool {
+        let piece: Piece = begun.drain(..).collect();
+        self.work.try_send(EarWork::Feed(piece)).is_ok()
+    }
+}
+
 enum ToEngine {
     Begin { utterance: u64, expectation: Arc<Expectation> },
-    Feed(Box<Frame>),
+    Feed(Piece),
     Finish,
     Rest,
 }
@@ -249,7 +276,13 @@ fn step(
 ) -> Result<Option<Hypothesis>, EngineFault> {
     match work {
         ToEngine::Begin { expectation, .. } => ears.begin(expectation).map(|()| None),
-        ToEngine::Feed(frame) if listening => ears.feed(frame.samples()),
+        ToEngine::Feed(piece) if listening => {
+            let mut latest = None;
+            for frame in piece.iter() {
+                latest = ears.feed(frame.samples())?.or(latest);
+            }
+            Ok(latest)
+        }
         ToEngine::Finish if listening => ears.finish().map(Some),
         ToEngine::Rest => {
             ears.rest();
@@ -267,7 +300,7 @@ struct Current {
     expectation: Arc<Expectation>,
     engine: usize,
     failed: Vec<usize>,
-    kept: VecDeque<Box<Frame>>,
+    kept: VecDeque<Piece>,
     /// Length of the sound that is not kept any more.
     forgotten: Duration,
     /// Where the present engine's first sample lies in the utterance.
@@ -310,7 +343,7 @@ impl Listening {
     fn work(&mut self, work: EarWork) {
         match work {
             EarWork::Begin { job, expectation, reply } => self.begin(job, expectation, reply),
-            EarWork::Feed(frame) => self.feed(frame),
+            EarWork::Feed(piece) => self.feed(piece),
             EarWork::Finish => match self.current.as_mut() {
                 Some(current) => {
                     current.finished = true;
@@ -351,15 +384,20 @@ impl Listening {
         self.hand_on(current, &why);
     }
 
-    fn feed(&mut self, frame: Box<Frame>) {
+    fn feed(&mut self, piece: Piece) {
         let Some(current) = self.current.as_mut() else { return };
-        if current.kept.len() == KEPT_FRAMES {
-            current.kept.pop_front();
-            current.forgotten += Duration::from_millis(cordboard_audio::FRAME_MS);
+        if current.kept.len() == KEPT_PIECES
+            && let Some(oldest) = current.kept.pop_front()
+        {
+            let frames = u64::try_from(oldest.len()).unwrap_or_default();
+            current.forgotten += Duration::from_millis(frames * cordboard_audio::FRAME_MS);
         }
-        current.kept.push_back(frame.clone());
+        // Where there is no other engine nobody will ask for it.
+        if self.slots.len() > 1 {
+            current.kept.push_back(piece.clone());
+        }
         let engine = current.engine;
-        if !self.slots[engine].send(ToEngine::Feed(frame)) {
+        if !self.slots[engine].send(ToEngine::Feed(piece)) {
             self.failed(&lags());
         }
     }
@@ -388,8 +426,8 @@ impl Listening {
         slot.seen = (slot.done.load(Ordering::Acquire), now);
         let (utterance, expectation) = (current.utterance, current.expectation.clone());
         let mut taken = slot.send(ToEngine::Begin { utterance, expectation });
-        for frame in &current.kept {
-            taken &= slot.send(ToEngine::Feed(frame.clone()));
+        for piece in &current.kept {
+            taken &= slot.send(ToEngine::Feed(piece.clone()));
         }
         if current.finished {
             taken &= slot.send(ToEngine::Finish);

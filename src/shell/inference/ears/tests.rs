@@ -314,7 +314,7 @@ fn an_engine_does_not_work_on_at_an_utterance_that_was_dropped() {
     let room = room(vec![Box::new(Working { stopper: Arc::default(), began, stopped })]);
     for _ in 0..2 {
         let session = room.begin();
-        room.feed(session, 1);
+        room.feed(session, PIECE_FRAMES);
         has_begun.recv_timeout(WITHIN).expect("it works at the frame");
         room.ears.cancel(session);
         has_stopped.recv_timeout(WITHIN).expect("it is stopped");
