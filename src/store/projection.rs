@@ -27,6 +27,9 @@ use crate::timeline::{CallId, Entry, What};
 const RECORDS_TOGETHER: usize = 4_000;
 /// Rows of one INSERT: SQLite takes 32,766 values, and an entry has five.
 const ROWS_TOGETHER: usize = 1_000;
+/// What is written within this time goes into the database together: a transaction costs more than
+/// all that a call has to say in it.
+const GATHERED: Duration = Duration::from_millis(100);
 /// Time between two attempts at a database that fails.
 const RETRY_PERIOD: Duration = Duration::from_secs(1);
 /// Time between two looks at the database's file while there is nothing to do.
@@ -162,6 +165,8 @@ impl Projector {
                     () = stop.cancelled() => if *self.written.borrow() == end { return Ok(()) },
                     _ = looks.tick() => {}
                 }
+                // Who stops is not kept waiting.
+                drop(tokio::time::timeout(GATHERED, stop.cancelled()).await);
             }
         }
     }
