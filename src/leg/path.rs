@@ -18,6 +18,10 @@ use super::MediaSettings;
 /// What the jitter buffer begins with and may grow to (cordboard-audio, `jitter`).
 const BUFFER: BufferDepth = BufferDepth { nominal_ms: 40, maximum_ms: 200 };
 
+/// Ticks between two looks for reports on a port of their own: they come every few seconds, and a
+/// look costs as much as a packet.
+const REPORTS_EVERY: u8 = 5;
+
 /// One datagram, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Received {
@@ -70,6 +74,8 @@ pub(super) struct Path {
     reports_wanted: Option<SocketAddr>,
     reports_heard: Option<SocketAddr>,
     now: Duration,
+    /// Ticks until reports are looked for on their own port.
+    reports_in: u8,
     buffer: [u8; MAX_PACKET_BYTES + MAX_OVERHEAD_BYTES],
 }
 
@@ -92,6 +98,7 @@ impl Path {
             reports_wanted: None,
             reports_heard: None,
             now: Duration::ZERO,
+            reports_in: 0,
             buffer: [0; MAX_PACKET_BYTES + MAX_OVERHEAD_BYTES],
         })
     }
@@ -141,6 +148,7 @@ impl Path {
     /// No allocation, never waits.
     pub(super) fn tick(&mut self, now: Duration, peer: Option<SocketAddr>) -> bool {
         self.now = now;
+        self.reports_in = self.reports_in.checked_sub(1).unwrap_or(REPORTS_EVERY - 1);
         if let Security::Sealed(contexts) = &mut self.security {
             contexts.tick(now);
         }
@@ -166,7 +174,12 @@ impl Path {
     pub(super) fn receive(&mut self, buffer: &mut [u8], peer: Option<SocketAddr>) -> Received {
         let (len, from, on_rtp) = match self.rtp.recv_from(buffer) {
             Ok((len, from)) => (len, from, true),
-            Err(_) => match self.rtcp.as_ref().map(|it| it.recv_from(buffer)) {
+            Err(_) => match self
+                .rtcp
+                .as_ref()
+                .filter(|_| self.reports_in == 0)
+                .map(|it| it.recv_from(buffer))
+            {
                 Some(Ok((len, from))) => (len, from, false),
                 Some(Err(_)) | None => return Received::Nothing,
             },
