@@ -1,12 +1,20 @@
 //! The meter: 20 ms frames in, the latest probability of speech out.
 //!
 //! Frames (160 samples) and windows (256 for Silero, 128 for earshot) do not divide each other, so
-//! a window's probability stands until the next window is full. No smoothing here.
+//! a window's probability stands until the next window is full. A line on which nobody can be heard
+//! costs nothing: after a while of it the detector rests. No smoothing here.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::{Earshot, Silero, SileroWeights, Vad};
+use crate::level::level_dbov;
+
+/// A line below this carries no voice that anybody would hear, dBov: G.711's own noise and a
+/// little more.
+const NOBODY_DBOV: f32 = -60.0;
+/// Samples of it after which the detector rests: its probability has fallen long before.
+const RESTS_AFTER: usize = 4_000;
 
 /// Measures how probably a call's 8 kHz signal holds speech, frame by frame.
 ///
@@ -23,6 +31,8 @@ pub struct SpeechMeter {
     window: Box<[f32]>,
     filled: usize,
     latest: Option<f32>,
+    /// Samples for which nobody could be heard.
+    empty: usize,
 }
 
 impl SpeechMeter {
@@ -30,7 +40,7 @@ impl SpeechMeter {
     #[must_use]
     pub fn new(vad: Box<dyn Vad>) -> Self {
         let window = vec![0.0; vad.window_samples().max(1)].into_boxed_slice();
-        Self { vad, window, filled: 0, latest: None }
+        Self { vad, window, filled: 0, latest: None, empty: 0 }
     }
 
     /// Makes a meter that hears with Silero; all calls share the weights.
@@ -59,11 +69,29 @@ impl SpeechMeter {
             self.filled += now.len();
             rest = later;
             if self.filled == self.window.len() {
-                self.latest = Some(self.vad.probability(&self.window));
+                self.latest = Some(self.judge_window());
                 self.filled = 0;
             }
         }
         self.latest
+    }
+
+    fn judge_window(&mut self) -> f32 {
+        if level_dbov(&self.window) >= NOBODY_DBOV {
+            self.empty = 0;
+            return self.vad.probability(&self.window);
+        }
+        let rested = self.empty >= RESTS_AFTER;
+        self.empty = self.empty.saturating_add(self.window.len());
+        if rested {
+            return 0.0;
+        }
+        if self.empty >= RESTS_AFTER {
+            // It begins anew when somebody is heard.
+            self.vad.reset();
+            return 0.0;
+        }
+        self.vad.probability(&self.window)
     }
 
     /// Forgets all that was heard, a window begun included.
@@ -71,6 +99,7 @@ impl SpeechMeter {
         self.vad.reset();
         self.filled = 0;
         self.latest = None;
+        self.empty = 0;
     }
 }
 
@@ -131,6 +160,18 @@ mod tests {
         assert_eq!(meter.hear(&[0.25; 160]), None);
         assert_eq!(meter.hear(&[0.75; 160]), Some(0.25));
         assert_eq!(meter.hear(&[0.75; 160]), Some(0.25));
+    }
+
+    #[test]
+    fn on_a_line_without_anybody_the_detector_rests_until_somebody_is_heard() {
+        let (windows, told) = channel();
+        let mut meter = SpeechMeter::new(Box::new(Told { samples: 200, windows }));
+        for _ in 0..100 {
+            meter.hear(&[0.0005; 200]);
+        }
+        assert_eq!((told.try_iter().count(), meter.latest), (19, Some(0.0)));
+        assert_eq!(meter.hear(&[0.25; 200]), Some(0.25));
+        assert_eq!(told.try_iter().count(), 1);
     }
 
     #[test]
