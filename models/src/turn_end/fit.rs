@@ -211,15 +211,15 @@ fn amount(words: &[&str]) -> Fit {
     }
 }
 
-/// Words after which an English sentence goes on; no name ends in one.
-pub(super) const OPEN_ENDED: [&str; 34] = [
+/// Words that are in no name.
+const NO_NAMES: [&str; 34] = [
     "and", "or", "but", "so", "because", "if", "that", "which", "the", "a", "an", "my", "your",
     "to", "of", "for", "with", "from", "at", "on", "in", "about", "is", "are", "was", "it's",
     "i'm", "i", "number", "then", "when", "where", "what", "would",
 ];
 
 fn name(words: &[&str]) -> Fit {
-    if words.iter().any(|word| OPEN_ENDED.contains(word)) {
+    if words.iter().any(|word| NO_NAMES.contains(word)) {
         return Fit::No;
     }
     match words.len() {

@@ -7,6 +7,7 @@ mod fit;
 mod phrase;
 mod smart;
 mod text;
+mod unfinished;
 
 pub use smart::{SmartTurn, SmartTurnError};
 pub use text::TextJudge;

@@ -16,8 +16,9 @@
 
 use std::time::Duration;
 
-use super::fit::{Fit, OPEN_ENDED, slot_fit};
+use super::fit::{Fit, slot_fit};
 use super::phrase::phrase_fit;
+use super::unfinished::is_unfinished;
 use crate::speech::{EndOfTurn, Expectation, Hypothesis, HypothesisKind, SlotKind, TurnSoFar};
 
 /// Judges by words, expectation and silence. Under 0.1 ms for any turn; keeps nothing.
@@ -99,7 +100,7 @@ fn standing(hypothesis: &Hypothesis, expectation: &Expectation) -> Standing {
         Fit::Whole | Fit::Enough if doubted => Standing::Words,
         Fit::Whole => Standing::Whole,
         Fit::Begun => Standing::Begun,
-        Fit::Enough | Fit::No if trails_off(trimmed) => Standing::Trailing,
+        Fit::Enough | Fit::No if is_unfinished(trimmed) => Standing::Trailing,
         // "no, thank you" closes what "no" leaves open.
         Fit::Enough if polite => Standing::Whole,
         Fit::Enough => Standing::Enough,
@@ -126,10 +127,6 @@ fn without_edges<'a>(words: &'a [&'a str]) -> (&'a [&'a str], bool) {
     } else {
         (&spoken[..spoken.len() - polite], polite > 0)
     }
-}
-
-fn trails_off(words: &[&str]) -> bool {
-    words.last().is_some_and(|last| OPEN_ENDED.contains(last))
 }
 
 /// The best fit of all that is expected, also of a value at the end of other words.
