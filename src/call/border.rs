@@ -36,6 +36,13 @@ pub enum Input<'a> {
         /// 0 to 1.
         probability: f32,
     },
+    /// Probability that the caller's turn is over, by the sound of it.
+    SoundJudged {
+        /// Which job.
+        job: JobId,
+        /// 0 to 1.
+        probability: f32,
+    },
     /// A recognition grew or ended.
     Recognized {
         /// Which job.
@@ -342,7 +349,7 @@ pub struct Judgement {
     pub hypothesis: Option<Hypothesis>,
     /// What was expected.
     pub expectation: Arc<Expectation>,
-    /// How long the caller has been silent.
+    /// The silence as of which to judge.
     pub silence: std::time::Duration,
 }
 
@@ -355,6 +362,14 @@ pub enum Job {
         job: JobId,
         /// What may be said.
         expectation: Arc<Expectation>,
+    },
+    /// Judge by its sound whether the caller's turn is over; answered by
+    /// [`Input::SoundJudged`] while it is still wanted, or by [`Input::Refused`].
+    JudgeSound {
+        /// Its number.
+        job: JobId,
+        /// How much of the caller's last sound belongs to the turn, with a little before it.
+        lasting: std::time::Duration,
     },
     /// Synthesize a prompt.
     Speak {

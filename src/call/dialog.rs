@@ -173,6 +173,9 @@ impl Call {
         job: JobId,
         why: String,
     ) -> Result<(), CallError> {
+        if self.sound_unjudged(job) {
+            return Ok(());
+        }
         let sorry = self.settings.tones.sorry.clone();
         let fault = What::EngineFailed { role: "synthesizer".to_owned(), why: why.clone() };
         if let Some(line) = self.caller.voice.refused(job) {

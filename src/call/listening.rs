@@ -9,7 +9,7 @@ use cordboard_models::speech::Hypothesis;
 
 use super::hearing::{Refusal, Spoken};
 use super::voice::Cut;
-use super::{Call, CallError, JobId, Judgement, Output, Phase, Unanswered};
+use super::{Call, CallError, JobId, Output, Phase, Unanswered};
 use crate::conversation::{Input, Interruptible};
 use crate::timeline::{AsideKind, Debtor, LegRole, What};
 use crate::turn::{Aside, Due, FloorEvent, Manner, Meanwhile, TurnEvent, Utterance, aside};
@@ -57,14 +57,8 @@ impl Call {
             }
             FloorEvent::Released => self.caller.voice.duck(false),
             FloorEvent::Interrupting => self.stop_speaking(now),
-            // Without words so far a judge of words knows nothing.
-            FloorEvent::Pausing { silence } => {
-                if let Some(hypothesis) = self.hearing.partial().cloned() {
-                    let (hypothesis, expectation) = (Some(hypothesis), self.expectation.clone());
-                    let question = Judgement { hypothesis, expectation, silence };
-                    self.out.push_back(Output::Judge(question));
-                }
-            }
+            FloorEvent::Pausing => self.ask_if_over(now),
+            FloorEvent::Resumed => self.pause_over(),
             FloorEvent::Yielded { began, ended, manner } => {
                 self.yielded(now, Spoken { began, ended, manner })?;
             }
@@ -73,6 +67,7 @@ impl Call {
     }
 
     fn yielded(&mut self, now: MediaTime, spoken: Spoken) -> Result<(), CallError> {
+        self.pause_over();
         self.quiet_since = spoken.ended;
         self.unanswered =
             Some(Unanswered { speech_ended: spoken.ended, turn_ended: now, recognized: now });
@@ -138,6 +133,7 @@ impl Call {
     /// Takes the floor from the caller and forgets what was being listened to.
     pub(super) fn stop_listening(&mut self) {
         self.floor.clear();
+        self.pause_over();
         self.hearing.clear(&mut self.out);
         self.caller.voice.duck(false);
         self.drop_stopped();

@@ -14,8 +14,8 @@
 //! ```
 //!
 //! Inside: `hearing` (the caller's words), `voice` (what is said on a leg), `leg` (ears and mouth
-//! of one far end), `far_ends` (what those do), `listening` and `dialog` (between the caller and
-//! the conversation), `handover` (what the escalation wants done), `footing` (sound that flows one
+//! of one far end), `far_ends` (what those do), `listening`, `pausing` and `dialog` (between
+//! the caller and the conversation), `handover` (what the escalation wants done), `footing` (sound that flows one
 //! way only, a hold without end), `punctual` (ticks that did not come), `tick`, `ending`, `rescue`
 //! (what goes on after a panic).
 //! Deliberately absent: sockets, threads, clocks, engines.
@@ -30,6 +30,7 @@ mod hearing;
 mod journal;
 mod leg;
 mod listening;
+mod pausing;
 mod punctual;
 mod rescue;
 mod tick;
@@ -166,6 +167,7 @@ pub struct Call {
     uplink: Frame,
     downlink: Frame,
     hearing: Hearing,
+    pausing: pausing::Pausing,
     silence: SilenceWatch,
     expectation: Arc<Expectation>,
     /// Whether the caller was asked something and has not answered yet.
@@ -223,6 +225,7 @@ impl Call {
             uplink: Frame::silence(MediaTime::ZERO, SampleRate::NARROW),
             downlink: Frame::silence(MediaTime::ZERO, SampleRate::NARROW),
             hearing: Hearing::new(),
+            pausing: pausing::Pausing::default(),
             silence: SilenceWatch::new(settings.turn.no_input),
             expectation: Arc::default(),
             asked: false,
@@ -260,7 +263,8 @@ impl Call {
             Input::Leg(LegRole::Agent, event) => self.agent_event(now, &event)?,
             Input::Tick => self.tick(now)?,
             Input::Voice { probability } => self.voice_heard(now, probability)?,
-            Input::Judged { probability } => self.floor.judged(probability),
+            Input::Judged { probability } => self.words_judged(now, probability),
+            Input::SoundJudged { job, probability } => self.sound_judged(job, probability),
             Input::Recognized { job, hypothesis } => self.recognized(now, job, hypothesis)?,
             Input::Spoken { job, speech, last } => self.spoken(job, &speech, last),
             Input::Refused { job, why } => self.refused(now, job, why)?,

@@ -27,7 +27,8 @@ pub(super) struct ReplayArguments {
     /// Only this half: settings are chosen on the one and reported on the other.
     #[arg(long, requires = "turns")]
     half: Option<Half>,
-    /// Who judges: the turn room, voice activity alone, Smart Turn alone, or all.
+    /// Who judges: the turn room, voice activity alone, Smart Turn alone, the turn room with Smart
+    /// Turn, or all.
     #[arg(long, requires = "turns", default_value = "own")]
     engine: EngineChoice,
     /// Write the figures as JSON too.
@@ -46,6 +47,7 @@ enum EngineChoice {
     Own,
     Vad,
     Smart,
+    Joint,
     All,
 }
 
@@ -55,7 +57,8 @@ impl EngineChoice {
             Self::Own => vec![Engine::Own],
             Self::Vad => vec![Engine::Vad],
             Self::Smart => vec![Engine::Smart],
-            Self::All => vec![Engine::Vad, Engine::Smart, Engine::Own],
+            Self::Joint => vec![Engine::Joint],
+            Self::All => vec![Engine::Vad, Engine::Smart, Engine::Own, Engine::Joint],
         }
     }
 }

@@ -6,10 +6,9 @@
 
 mod fields;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use cordboard_audio::{SampleRate, codec::Codec};
+use cordboard_audio::{SampleRate, SharedSamples, codec::Codec};
 use cordboard_models::speech::{
     AnswerEvent, Hypothesis, HypothesisKind, Ranked, Speech, SpokenWord, ToolCall, Word,
 };
@@ -61,6 +60,7 @@ const PACKET_FETCHED: u8 = 12;
 const STOP: u8 = 13;
 const ANSWERED: u8 = 20;
 const FAILED_OVER: u8 = 21;
+const SOUND_JUDGED: u8 = 22;
 
 /// Writes what must be known beside the inputs: with them and the flow of that version, the call
 /// can be run again.
@@ -101,6 +101,11 @@ pub fn encode(input: &Input<'_>) -> (u8, Vec<u8>) {
         Input::Judged { probability } => {
             to.float(*probability);
             JUDGED
+        }
+        Input::SoundJudged { job, probability } => {
+            to.number(u64::from(job.0));
+            to.float(*probability);
+            SOUND_JUDGED
         }
         Input::Recognized { job, hypothesis } => {
             to.number(u64::from(job.0));
@@ -171,6 +176,7 @@ pub fn decode(kind: u8, bytes: &[u8]) -> Result<Input<'_>, RecordError> {
         TICK => Input::Tick,
         VOICE => Input::Voice { probability: from.float()? },
         JUDGED => Input::Judged { probability: from.float()? },
+        SOUND_JUDGED => Input::SoundJudged { job: job(&mut from)?, probability: from.float()? },
         RECOGNIZED => {
             Input::Recognized { job: job(&mut from)?, hypothesis: take_hypothesis(&mut from)? }
         }
@@ -425,7 +431,7 @@ fn put_speech(to: &mut Writer, speech: &Speech) {
 fn take_speech(from: &mut Reader<'_>) -> Result<Speech, RecordError> {
     let text = from.text()?.into();
     let rate = SampleRate::from_hz(from.small()?).ok_or(RecordError::Broken { place: "rate" })?;
-    let samples: Arc<[f32]> = from.list(Reader::float)?.into();
+    let samples: SharedSamples = from.list(Reader::float)?.into();
     let words: Vec<SpokenWord> = from.list(|from| {
         let text = from.text()?.into();
         Ok(SpokenWord { text, begin: from.duration()?, end: from.duration()? })

@@ -33,7 +33,7 @@ pub use remote::{
 pub use sections::{
     AgentSettings, ApiSettings, BanSettings, BargeInChoice, LogFormat, LogSettings, MediaSettings,
     MediaStreamSettings, ModelSettings, QueueSettings, RouteSettings, ShutdownSettings,
-    SipSettings, StoreSettings, TurnSettings, VadChoice,
+    SipSettings, StoreSettings, TurnJudgeChoice, TurnSettings, VadChoice,
 };
 pub use telemetry::TelemetrySettings;
 pub use trunk::{Secret, SrtpChoice, TransportChoice, TrunkSettings};

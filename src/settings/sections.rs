@@ -240,6 +240,19 @@ pub enum VadChoice {
     Earshot,
 }
 
+/// Which judge hears whether a turn is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TurnJudgeChoice {
+    /// Smart Turn where its weights are, else none.
+    #[default]
+    Auto,
+    /// Smart Turn; no start without its weights.
+    SmartTurn,
+    /// None: the words and the pause decide.
+    None,
+}
+
 /// `[models]`: ears and voice.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -263,6 +276,11 @@ pub struct ModelSettings {
     /// A decode of Whisper's that takes longer is given up.
     #[serde(deserialize_with = "parse::within::<_, 100, 60_000>")]
     pub whisper_decode_max_ms: u64,
+    /// Which judge hears whether a turn is over.
+    pub turn_judge: TurnJudgeChoice,
+    /// How much of one core's time it may use, on the average.
+    #[serde(deserialize_with = "parse::within::<_, 1, 6_400>")]
+    pub turn_judge_percent: u64,
     /// Smart Turn's weights.
     pub smart_turn_weights: PathBuf,
     /// PocketSphinx's acoustic model.
@@ -271,7 +289,8 @@ pub struct ModelSettings {
     pub dictionary: PathBuf,
     /// PocketSphinx's language model, for open speech.
     pub language_model: PathBuf,
-    /// Which synthesizer: "auto" (the best whose files are there), "flite", "piper".
+    /// Which synthesizer: "auto" (the best whose files are there), "flite", "piper", or "stub",
+    /// which measures everything but the voice.
     #[serde(deserialize_with = "parse::name")]
     pub voice_engine: String,
     /// Which of flite's voices.
@@ -298,6 +317,8 @@ impl Default for ModelSettings {
             whisper_model: PathBuf::from("models/weights/ggml-tiny.en.bin"),
             whisper_threads: 1,
             whisper_decode_max_ms: 3_000,
+            turn_judge: TurnJudgeChoice::Auto,
+            turn_judge_percent: 25,
             smart_turn_weights: PathBuf::from("models/weights/smart-turn-v3.2-cpu.onnx"),
             acoustic_model: folder.join("en-us"),
             dictionary: folder.join("cmudict-en-us.dict"),
@@ -315,6 +336,15 @@ impl Default for ModelSettings {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TurnSettings {
+    /// Pause that ends a turn which sounds as if it were over.
+    #[serde(deserialize_with = "parse::within::<_, 60, 10_000>")]
+    pub least_pause_ms: u64,
+    /// Pause that ends a turn whose words are enough.
+    #[serde(deserialize_with = "parse::within::<_, 60, 10_000>")]
+    pub sure_pause_ms: u64,
+    /// Pause that ends a turn whose words are not: the longest.
+    #[serde(deserialize_with = "parse::within::<_, 100, 10_000>")]
+    pub begun_pause_ms: u64,
     /// Pause that ends a turn where nothing particular is expected.
     #[serde(deserialize_with = "parse::within::<_, 100, 10_000>")]
     pub pause_ms: u64,
@@ -366,6 +396,9 @@ pub enum BargeInChoice {
 impl Default for TurnSettings {
     fn default() -> Self {
         Self {
+            least_pause_ms: 120,
+            sure_pause_ms: 300,
+            begun_pause_ms: 2_500,
             pause_ms: 700,
             digits_pause_ms: 1_200,
             yes_no_pause_ms: 350,

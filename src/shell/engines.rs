@@ -9,17 +9,19 @@ use cordboard_audio::vad::SileroWeights;
 use cordboard_models::ears::{PocketSphinx, SphinxConfig};
 use cordboard_models::language::Phrasebook;
 use cordboard_models::manifest::{self, Manifest};
-use cordboard_models::scripted::{Line, ScriptedRecognizer};
-use cordboard_models::speech::{LanguageModel, Recognizer, SpeechRequest, Synthesizer};
+use cordboard_models::scripted::{Line, ScriptedRecognizer, ScriptedSynthesizer};
+use cordboard_models::speech::{EndOfTurn, LanguageModel, Recognizer, SpeechRequest, Synthesizer};
+use cordboard_models::turn_end::SmartTurn;
 use cordboard_models::voice::{Flite, Piper};
 
 use super::ServeError;
 use super::choice::{self, RecognizerChoice, VoiceChoice};
-use super::inference::{Answers, Ears, VoiceLineup, Voices};
+use super::inference::{Answers, Ears, Judges, OpenJudge, VoiceLineup, Voices};
 use super::remote::{Remote, remote_engines};
 use super::services::PromptCache;
+use super::telemetry::Figures;
 use crate::conversation::Flow;
-use crate::settings::{ModelSettings, RemoteSettings, Settings, VadChoice};
+use crate::settings::{ModelSettings, RemoteSettings, Settings, TurnJudgeChoice, VadChoice};
 
 /// What "auto" has come down to for want of weights: which setting, what is not there, and what
 /// serves in its place. Not a fault, and not to be found out from how a call sounds.
@@ -38,6 +40,7 @@ pub(crate) fn fallbacks(settings: &ModelSettings) -> Vec<String> {
 pub(super) struct Engines {
     pub(super) ears: Ears,
     pub(super) voices: Voices,
+    pub(super) judges: Judges,
     pub(super) answers: Answers,
     pub(super) prompts: PromptCache,
     pub(super) silero: Option<Arc<SileroWeights>>,
@@ -49,7 +52,7 @@ impl Engines {
         settings: &Settings,
         flows: impl Iterator<Item = &'a Arc<Flow>> + Clone,
         own_lines: &[&str],
-        threads: &mut Vec<JoinHandle<()>>,
+        (figures, threads): (&Arc<Figures>, &mut Vec<JoinHandle<()>>),
     ) -> Result<Self, ServeError> {
         let (settings, remote) = (&settings.models, &settings.remote);
         let lesser = fallbacks(settings);
@@ -57,6 +60,8 @@ impl Engines {
             tracing::warn!(lesser = lesser.join("; "), "weights are not there: see models list");
         }
         let silero = silero(settings)?;
+        let judges = judges(settings)?;
+        let share = settings.turn_judge_percent as f32 / 100.0;
         check_answers(remote, flows.clone())?;
         let remote = Remote::start(remote)?;
         let ears = open_ears(settings, settings.recognizers, flows.clone())?;
@@ -69,6 +74,7 @@ impl Engines {
         Ok(Self {
             ears: Ears::start(remote.ears(ears)?, threads),
             voices: Voices::start(voices, threads),
+            judges: Judges::start(judges, share, figures.clone(), threads),
             answers: Answers::new(remote.answers()?),
             prompts,
             silero,
@@ -97,6 +103,7 @@ pub(super) fn faults(
     flows: &[Arc<Flow>],
 ) -> Vec<ServeError> {
     let mut faults: Vec<ServeError> = silero(settings).err().into_iter().collect();
+    faults.extend(judges(settings).err());
     faults.extend(check_answers(remote, flows.iter()).err());
     match choice::recognizer(settings) {
         Ok(RecognizerChoice::PocketSphinx) => match PocketSphinx::open(&sphinx(settings)) {
@@ -141,6 +148,7 @@ pub(crate) fn open_voice(settings: &ModelSettings) -> Result<Box<dyn Synthesizer
     Ok(match choice::voice(settings)? {
         VoiceChoice::Flite => Box::new(Flite::open(&settings.voice)?),
         VoiceChoice::Piper => Box::new(Piper::open(&settings.piper_voice)?),
+        VoiceChoice::Stub => Box::new(ScriptedSynthesizer),
     })
 }
 
@@ -158,12 +166,15 @@ fn open_voices(
             let voice = Piper::open(&settings.piper_voice)?;
             (0..count).map(|_| Box::new(voice.another()) as Box<dyn Synthesizer>).collect()
         }
+        VoiceChoice::Stub => {
+            (0..count).map(|_| Box::new(ScriptedSynthesizer) as Box<dyn Synthesizer>).collect()
+        }
     })
 }
 
-/// Hears a word every 300 ms, from the first 20 ms of an utterance on.
+/// Hears nothing until the utterance is over: what ends a turn is not to be a stub's words.
 fn stubs(settings: &ModelSettings, count: usize) -> Vec<Box<dyn Recognizer>> {
-    let line = Line::new(&settings.stub_hears, 160);
+    let line = Line::new(&settings.stub_hears, usize::MAX / 2);
     let stub = ScriptedRecognizer::always(line);
     (0..count).map(|_| Box::new(stub.clone()) as Box<dyn Recognizer>).collect()
 }
@@ -234,6 +245,28 @@ pub(crate) fn silero(settings: &ModelSettings) -> Result<Option<Arc<SileroWeight
     }
     let weights = SileroWeights::from_onnx(&bytes)?;
     Ok(Some(Arc::new(weights)))
+}
+
+/// Whether there is a judge of turns by their sound.
+pub(crate) fn judges_sound(settings: &ModelSettings) -> bool {
+    match settings.turn_judge {
+        TurnJudgeChoice::None => false,
+        TurnJudgeChoice::Auto => settings.smart_turn_weights.exists(),
+        TurnJudgeChoice::SmartTurn => true,
+    }
+}
+
+/// Opens the judges by sound: one for each core whose time they may use, or for a part of it.
+fn judges(settings: &ModelSettings) -> Result<Vec<OpenJudge>, ServeError> {
+    if !judges_sound(settings) {
+        return Ok(Vec::new());
+    }
+    let first = SmartTurn::open(&settings.smart_turn_weights)?;
+    let judges = (0..settings.turn_judge_percent.div_ceil(100)).map(|_| {
+        let first = first.clone();
+        Box::new(move || Box::new(first.another()) as Box<dyn EndOfTurn>) as OpenJudge
+    });
+    Ok(judges.collect())
 }
 
 /// Speaks what is known beforehand, by all places at once where there is one engine, as a voice

@@ -2,12 +2,13 @@
 //!
 //! A recognition takes a session of its own from a fixed pool; where none is free it is refused,
 //! and the call asks for the keypad. A synthesis waits in one bounded queue; where that is full it
-//! is refused too. Each place has a line-up of engines in order of preference, and goes on with
+//! is refused too. A turn is judged by its sound while there is time for it. Each place has a line-up of engines in order of preference, and goes on with
 //! the next where one fails within a turn (`failover`). Answers of language models over the network
 //! need no thread: so many at once, then they are refused. Nothing here decides anything of a call.
 
 mod answers;
 mod ears;
+mod judges;
 mod voices;
 
 use std::thread::JoinHandle;
@@ -18,6 +19,7 @@ pub(crate) use answers::Answers;
 pub(super) use answers::Running;
 pub(super) use ears::SessionIndex;
 pub(crate) use ears::{EarLineup, Ears};
+pub(crate) use judges::{Judges, OpenJudge};
 pub(super) use voices::Wanted;
 pub(crate) use voices::{VoiceLineup, Voices};
 

@@ -20,6 +20,7 @@ mod reload;
 mod remote;
 mod seat;
 mod services;
+mod sound;
 mod sweep;
 mod telemetry;
 mod tools;
@@ -143,6 +144,9 @@ pub enum ServeError {
     /// A file of weights does not hold the network.
     #[error("the Silero weights do not fit: {0}; run make weights")]
     WeightsUnfit(#[from] cordboard_audio::vad::WeightsError),
+    /// The judge of turns by their sound does not open.
+    #[error("{0}; or set models.turn_judge to \"none\"")]
+    TurnJudge(#[from] cordboard_models::turn_end::SmartTurnError),
     /// The recognizer does not open.
     #[error(transparent)]
     Ears(#[from] cordboard_models::ears::OpenError),
@@ -281,18 +285,18 @@ impl Service {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let routes = load_routes(&settings.routes)?;
         let mut threads = Vec::new();
+        let figures = Arc::new(Figures::new(workers()));
         let engines = Engines::start(
             &settings,
             routes.values(),
             &[STILL_THERE, STOPPING, RESCUED, ANNOUNCEMENT, AGENT_GONE, AGENT_LOST],
-            &mut threads,
+            (&figures, &mut threads),
         )?;
         let store = Store::open(store_options(&settings)).await?;
         let stop = CancellationToken::new();
         let (endpoint, calls) = open_endpoint(&settings, &stop).await?;
         let listeners = http::Listeners::open(&settings).await?;
         let (api, metrics) = listeners.addresses(&settings);
-        let figures = Arc::new(Figures::new(workers()));
         let export = telemetry::follow(&store, &settings.telemetry, &figures, stop.clone())?;
 
         let live = Arc::new(AtomicUsize::new(0));
@@ -301,6 +305,7 @@ impl Service {
         let services = Arc::new(Services {
             ears: engines.ears,
             voices: engines.voices,
+            judges: engines.judges,
             answers: engines.answers,
             prompts: engines.prompts,
             silero: engines.silero,
@@ -700,6 +705,9 @@ pub(crate) fn call_settings(settings: &Settings) -> CallSettings {
             voice_off: turn.speech_off,
             speech_min: ms(turn.min_speech_ms),
             pause: Pauses {
+                least: ms(turn.least_pause_ms),
+                sure: ms(turn.sure_pause_ms),
+                begun: ms(turn.begun_pause_ms),
                 yes_no: ms(turn.yes_no_pause_ms),
                 phrase: ms(turn.phrase_pause_ms),
                 digits: ms(turn.digits_pause_ms),
@@ -712,6 +720,7 @@ pub(crate) fn call_settings(settings: &Settings) -> CallSettings {
                 BargeInChoice::Cut => BargeIn::Cut { after: ms(turn.cut_ms) },
             },
             no_input: ms(turn.no_input_ms),
+            judges_sound: engines::judges_sound(&settings.models),
             ..TurnSettings::default()
         },
         queues: Arc::new(queues.collect()),

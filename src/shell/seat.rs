@@ -15,6 +15,7 @@ use super::inference::{Running, SessionIndex, Wanted};
 use super::mailbox::{ReplyTo, SeatId};
 use super::media::NewCall;
 use super::services::{Services, ToDesk};
+use super::sound::Sound;
 use crate::call::{
     Call, DialPlan, Effect, EncodedFrame, EndCause, Input, Job, JobId, LegCommand, LegEvent,
     Output, STOPPING,
@@ -56,6 +57,10 @@ pub(super) struct Seat {
     agent: Option<Line>,
     dialled: u32,
     sessions: Vec<(JobId, SessionIndex)>,
+    /// The caller's sound, where a judge may want to hear it.
+    sound: Option<Sound>,
+    /// The question that a judge of sound is at.
+    question: Option<(JobId, Wanted)>,
     /// The job that a voice was asked for last and has not begun, and when.
     asked_voice: Option<(JobId, Duration)>,
     /// Lines that are being synthesized.
@@ -94,6 +99,8 @@ impl Seat {
             agent: None,
             dialled: 1,
             sessions: Vec::new(),
+            sound: services.judges.are_there().then(Sound::default),
+            question: None,
             asked_voice: None,
             orders: Vec::new(),
             answer: None,
@@ -129,9 +136,8 @@ impl Seat {
         for (_, session) in self.sessions.drain(..) {
             services.ears.cancel(session);
         }
-        for (_, order) in self.orders.drain(..) {
-            order.cancel();
-        }
+        let asked = self.orders.drain(..).chain(self.question.take());
+        asked.for_each(|(_, wanted)| wanted.cancel());
         self.answer = None;
     }
 
@@ -300,6 +306,9 @@ impl Seat {
             Output::Leg(role, command) => self.command(services, role, command),
             Output::Listen(frame) => {
                 self.probability = self.vad.hear(frame.samples()).unwrap_or(self.probability);
+                if let Some(sound) = self.sound.as_mut() {
+                    sound.keep(frame.samples());
+                }
                 answers.push_back(Input::Voice { probability: self.probability });
             }
             Output::Judge(question) => {
@@ -391,6 +400,14 @@ impl Seat {
                 }
                 Err(why) => Some(Input::Refused { job, why: why.to_owned() }),
             },
+            Job::JudgeSound { job, lasting } => {
+                let sound = self.sound.as_ref().map(|sound| sound.last(lasting))?;
+                let wanted = services.judges.ask(job, sound, reply);
+                self.question = wanted.map(|wanted| (job, wanted));
+                let refused =
+                    || Input::Refused { job, why: "no judge of sound is free".to_owned() };
+                self.question.is_none().then(refused)
+            }
             Job::Rank(request) => {
                 let number = request.id;
                 let queued = services.voices.rank(request, reply);
@@ -570,6 +587,9 @@ impl Seat {
 
     /// Stops the synthesis of a line that nobody will hear, or an answer that nobody wants.
     fn call_off(&mut self, job: JobId) {
+        if let Some((_, wanted)) = self.question.take_if(|(held, _)| *held == job) {
+            wanted.cancel();
+        }
         self.answer.take_if(|(held, _)| *held == job);
         if let Some(place) = self.orders.iter().position(|(held, _)| *held == job) {
             self.orders.swap_remove(place).1.cancel();

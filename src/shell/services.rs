@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::addresses::elsewhere;
-use super::inference::{Answers, Ears, Voices};
+use super::inference::{Answers, Ears, Judges, Voices};
 use super::load::Loads;
 use super::mailbox::{ReplyTo, SeatId, ToWorker};
 use super::seat::LineId;
@@ -140,6 +140,8 @@ pub(crate) struct Services {
     pub(crate) ears: Ears,
     /// The synthesizers.
     pub(crate) voices: Voices,
+    /// The judges of turns by their sound.
+    pub(crate) judges: Judges,
     /// The language models that answer.
     pub(crate) answers: Answers,
     /// The prompts known beforehand.

@@ -25,7 +25,11 @@ const LINE_DBOV: f32 = -65.0;
 /// Where for a second of it what comes is usually so far below what is played, there is no echo.
 const KNOWN_FRAMES: u32 = 50;
 const ECHOLESS_DB: f32 = 38.0;
-/// Below this probability of speech nothing is measured.
+/// Whoever is so far below their own loudest has fallen silent, dB; it is forgotten so fast, dB a
+/// frame.
+const HUSHED_DB: f32 = 28.0;
+const LOUDEST_FALL_DB: f32 = 0.1;
+/// Below this probability of speech nothing is measured, nor where nobody speaks over anything.
 const PERHAPS: f32 = 0.1;
 
 /// 20 ms of the caller's side.
@@ -39,6 +43,9 @@ pub struct Heard {
     pub played_dbov: f32,
     /// Whether it is known by now that nothing of what is played comes back.
     pub echoless: bool,
+    /// Whether the caller has fallen silent though speech is still probable: a detector of speech
+    /// takes 100 ms to notice.
+    pub hushed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +67,8 @@ pub struct Ear {
     /// What usually comes while something is played, dBov, and for how many frames it was learnt.
     usual_dbov: Option<f32>,
     learnt: u32,
+    /// The loudest that the caller has been of late, dBov.
+    loudest_dbov: f32,
 }
 
 impl Default for Ear {
@@ -70,6 +79,7 @@ impl Default for Ear {
             next: 0,
             usual_dbov: None,
             learnt: 0,
+            loudest_dbov: FLOOR_DBOV,
         }
     }
 }
@@ -87,14 +97,23 @@ impl Ear {
             self.learn(level_dbov);
         }
         let probability = if heard_there && !above { 0.0 } else { probability };
-        let timbre = if probability >= PERHAPS {
+        let timbre = if probability >= PERHAPS && heard_there {
             self.prosody.hear(uplink)
         } else {
             self.prosody = Prosody::default();
             Timbre { level_dbov, ..Timbre::default() }
         };
         let echoless = self.learnt >= KNOWN_FRAMES && usual_dbov < played_dbov - ECHOLESS_DB;
-        Heard { probability, timbre, played_dbov, echoless }
+        let hushed = self.hushed(level_dbov, probability);
+        Heard { probability, timbre, played_dbov, echoless, hushed }
+    }
+
+    fn hushed(&mut self, level_dbov: f32, probability: f32) -> bool {
+        self.loudest_dbov = (self.loudest_dbov - LOUDEST_FALL_DB).max(FLOOR_DBOV);
+        if probability >= PERHAPS {
+            self.loudest_dbov = self.loudest_dbov.max(level_dbov);
+        }
+        level_dbov < self.loudest_dbov - HUSHED_DB
     }
 
     /// Takes what is played; its level over the last 600 ms.

@@ -23,13 +23,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cordboard_audio::MediaTime;
-use cordboard_models::speech::Expectation;
+use cordboard_models::speech::{Expectation, SlotKind};
 
 use super::overlap::Overlap;
-use super::{BargeIn, Heard, TurnSettings};
+use super::{BargeIn, Heard, TurnSettings, Verdicts};
 
-/// Silence within a turn after which the judge is asked, and asked again as often.
+/// Silence within a turn after which the judges are asked first, and how often then.
+const JUDGE_FROM: Duration = Duration::from_millis(60);
 const JUDGE_EVERY: Duration = Duration::from_millis(100);
+/// Voice that ends a pause: a click in it is none.
+const RESUMES: Duration = Duration::from_millis(60);
 /// Silence that ends an onset which never grew into speech.
 const ONSET_GAP: Duration = Duration::from_millis(160);
 /// Silence after which what was ducked for rises again.
@@ -67,10 +70,9 @@ pub enum FloorEvent {
     /// Speech over the assistant wants the floor: it is to stop.
     Interrupting,
     /// The caller pauses: is the turn over?
-    Pausing {
-        /// For how long now.
-        silence: Duration,
-    },
+    Pausing,
+    /// The caller goes on: whatever was asked of the pause is not wanted any more.
+    Resumed,
     /// The caller's turn is over.
     Yielded {
         /// First voice.
@@ -104,12 +106,13 @@ enum State {
         last_voice: MediaTime,
         voiced: Duration,
     },
-    /// `waits` is whether the usual pause has passed and more is expected all the same.
     Speaking {
         began: MediaTime,
         last_voice: MediaTime,
+        /// Voice since the last frame without.
+        voiced: Duration,
+        /// Silence at which the judges were asked last.
         judged: Duration,
-        waits: bool,
     },
 }
 
@@ -131,8 +134,7 @@ struct Over {
 pub struct Floor {
     settings: TurnSettings,
     expectation: Arc<Expectation>,
-    /// Probability that the turn is over, where a judge knows enough to give one.
-    over: Option<f32>,
+    verdicts: Verdicts,
     state: State,
     talk_over: Over,
 }
@@ -144,7 +146,7 @@ impl Floor {
         Self {
             settings,
             expectation: Arc::default(),
-            over: None,
+            verdicts: Verdicts::default(),
             state: State::Silent,
             talk_over: Over::default(),
         }
@@ -155,9 +157,22 @@ impl Floor {
         self.expectation = expectation;
     }
 
-    /// Takes the judge's probability that the turn is over.
+    /// Takes the probability that the turn is over, by its words.
     pub const fn judged(&mut self, over: f32) {
-        self.over = Some(over);
+        self.verdicts.words = Some(over);
+    }
+
+    /// Takes the same by the sound of the turn up to the present pause.
+    pub const fn sound_judged(&mut self, over: f32) {
+        self.verdicts.sound = Some(over);
+    }
+
+    /// Whether the words leave open if the turn is over, and its sound may tell: digits are said in
+    /// groups, each of which sounds like the last.
+    #[must_use]
+    pub fn is_uncertain(&self) -> bool {
+        let digits = |kind: &SlotKind| matches!(kind, SlotKind::Digits { .. });
+        self.verdicts.leave_open() && !self.expectation.kinds.iter().any(digits)
     }
 
     /// Takes the 20 ms that end at `now`, and what the assistant does meanwhile.
@@ -168,7 +183,7 @@ impl Floor {
             State::Onset { began, last_voice, voiced } => {
                 [self.onset(now, heard.probability, (began, last_voice, voiced)), None]
             }
-            State::Speaking { .. } => self.speaking(now, heard.probability),
+            State::Speaking { .. } => self.speaking(now, heard),
         };
         if was_silent {
             self.talk_over = Over::default();
@@ -186,6 +201,15 @@ impl Floor {
         self.talk_over = Over::default();
     }
 
+    /// The first voice of the turn that is being spoken.
+    #[must_use]
+    pub const fn began(&self) -> Option<MediaTime> {
+        match self.state {
+            State::Speaking { began, .. } => Some(began),
+            State::Silent | State::Onset { .. } => None,
+        }
+    }
+
     /// Whether the caller is speaking, an onset included.
     #[must_use]
     pub const fn caller_holds(&self) -> bool {
@@ -196,7 +220,7 @@ impl Floor {
         if probability < self.settings.voice_on {
             return None;
         }
-        self.over = None;
+        self.verdicts = Verdicts::default();
         self.state = State::Onset { began: now, last_voice: now, voiced: FRAME };
         Some(FloorEvent::Onset)
     }
@@ -220,32 +244,39 @@ impl Floor {
             return None;
         }
         let (last_voice, judged) = (now, Duration::ZERO);
-        self.state = State::Speaking { began, last_voice, judged, waits: false };
+        self.state = State::Speaking { began, last_voice, voiced, judged };
         Some(FloorEvent::Began { at: began })
     }
 
-    fn speaking(&mut self, now: MediaTime, probability: f32) -> [Option<FloorEvent>; 2] {
-        let State::Speaking { began, last_voice, judged, waits } = &mut self.state else {
+    fn speaking(&mut self, now: MediaTime, heard: &Heard) -> [Option<FloorEvent>; 2] {
+        let State::Speaking { began, last_voice, voiced, judged } = &mut self.state else {
             return [None, None];
         };
-        if probability >= self.settings.voice_off {
+        let mut resumed = None;
+        let voice = heard.probability >= self.settings.voice_off && !heard.hushed;
+        *voiced = if voice { *voiced + FRAME } else { Duration::ZERO };
+        if voice && (*voiced >= RESUMES || now.since(*last_voice) <= FRAME) {
             *last_voice = now;
-            (*judged, *waits) = (Duration::ZERO, false);
+            // What was heard of a pause says nothing of the next one.
+            self.verdicts.sound = None;
+            let paused = !std::mem::take(judged).is_zero();
+            resumed = paused.then_some(FloorEvent::Resumed);
         }
         let silence = now.since(*last_voice);
-        let usual = self.settings.pause.usual(&self.expectation);
-        let pause = self.settings.pause.needed(usual, self.over, *waits);
-        *waits |= silence >= usual;
-        if silence >= pause || now.since(*began) >= self.settings.turn_max {
+        let pause = self.settings.pause.needed(&self.expectation, self.verdicts);
+        // Who makes a sound may be going on.
+        let is_over = silence >= pause && !voice;
+        if is_over || now.since(*began) >= self.settings.turn_max {
             let (began, ended) = (*began, *last_voice);
             self.state = State::Silent;
             return [Some(FloorEvent::Yielded { began, ended, manner: Manner::Turn }), None];
         }
-        let ask = silence >= *judged + JUDGE_EVERY;
+        let ask = if judged.is_zero() { JUDGE_FROM } else { *judged + JUDGE_EVERY };
+        let ask = silence >= ask;
         if ask {
             *judged = silence;
         }
-        [None, ask.then_some(FloorEvent::Pausing { silence })]
+        [None, ask.then_some(FloorEvent::Pausing).or(resumed)]
     }
 
     /// What the speech over the assistant comes to.

@@ -18,5 +18,5 @@ pub use aside::{Aside, aside};
 pub use ear::{Ear, Heard};
 pub use event::{TurnEvent, Utterance};
 pub use floor::{Floor, FloorEvent, FloorEvents, Manner, Meanwhile};
-pub use settings::{BargeIn, Pauses, TurnSettings};
+pub use settings::{BargeIn, Pauses, TurnSettings, Verdicts, WORDS_JUDGED_AT};
 pub use silence::{Due, FILLER_AFTER, SilenceWatch, TONE_AFTER};

@@ -21,12 +21,41 @@ pub struct TurnSettings {
     pub no_input: Duration,
     /// The longest turn; what comes after is a new one.
     pub turn_max: Duration,
+    /// Whether there is a judge by sound to be asked.
+    pub judges_sound: bool,
 }
 
-/// Probabilities from which on a judge is sure that a turn is over, and below which it thinks that
-/// it is not. Chosen on the settings half of the tuning bench: at 0.9 no group of digits is cut.
+/// The silence as of which words are judged: one that says nothing by itself. What the silence
+/// says is the floor's to know.
+pub const WORDS_JUDGED_AT: Duration = Duration::from_millis(700);
+
+/// Probabilities, so judged, from which on the words are enough, and below which they are not: five
+/// of six digits, "would you".
 const SURE: f32 = 0.9;
-const EVEN: f32 = 0.5;
+const OPEN: f32 = 0.3;
+
+/// Probabilities of the judge by sound, in the same way. Chosen on the settings half of the tuning
+/// bench.
+const SOUNDS_OVER: f32 = 0.9;
+const SOUNDS_OPEN: f32 = 0.3;
+
+/// What judges think of a turn that has paused: the probability that it is over, 0 to 1, where one
+/// knows enough to give it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Verdicts {
+    /// By its words and what was expected.
+    pub words: Option<f32>,
+    /// By how it sounds.
+    pub sound: Option<f32>,
+}
+
+impl Verdicts {
+    /// Whether the words leave open if the turn is over.
+    #[must_use]
+    pub fn leave_open(self) -> bool {
+        self.words.is_none_or(|over| (OPEN..SURE).contains(&over))
+    }
+}
 
 /// What speech over the assistant does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +82,14 @@ impl Default for BargeIn {
 /// Pauses that end a turn, by what is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pauses {
-    /// The shortest: the judge is sure that the turn is over.
+    /// The shortest: the turn sounds as if it were over.
+    pub least: Duration,
+    /// The words are enough.
     pub sure: Duration,
+    /// In open talk: the words may be all, and sound so.
+    pub likely: Duration,
+    /// The words may be all, and do not sound so.
+    pub doubtful: Duration,
     /// The longest: the judge thinks that it is not. With recognition and voice behind it the
     /// answer must still come within 3 s; 95 of 100 pauses between groups of digits are shorter.
     pub begun: Duration,
@@ -73,8 +108,11 @@ pub struct Pauses {
 impl Default for Pauses {
     fn default() -> Self {
         Self {
+            least: Duration::from_millis(120),
             sure: Duration::from_millis(300),
-            begun: Duration::from_millis(2_200),
+            likely: Duration::from_millis(700),
+            doubtful: Duration::from_millis(1_400),
+            begun: Duration::from_millis(2_500),
             yes_no: Duration::from_millis(400),
             phrase: Duration::from_millis(700),
             digits: Duration::from_millis(1_400),
@@ -94,23 +132,30 @@ impl Default for TurnSettings {
             pause: Pauses::default(),
             no_input: Duration::from_millis(6_000),
             turn_max: Duration::from_secs(30),
+            judges_sound: false,
         }
     }
 }
 
 impl Pauses {
-    /// The pause that ends a turn which `usual` would end: a judge that knows enough gives `over`,
-    /// the probability that the turn is over. `waits` is whether `usual` has passed already, and
-    /// the judge did not think so then: one that gets surer with the silence alone has learnt
-    /// nothing.
+    /// The pause that ends a turn in which `expectation` was to be answered, by what judges think of
+    /// it. In open talk it is not enough that a turn sounds as if it were over: the words must be
+    /// known too, which takes a recognizer longer than the shortest pause.
     #[must_use]
-    pub fn needed(&self, usual: Duration, over: Option<f32>, waits: bool) -> Duration {
-        match over {
-            Some(over) if over >= SURE => self.sure.min(usual),
-            // Five of six digits: the sixth will come.
-            Some(over) if over < EVEN => self.begun.max(usual),
-            Some(_) | None if waits => self.begun.max(usual),
-            Some(_) | None => usual,
+    pub fn needed(&self, expectation: &Expectation, verdicts: Verdicts) -> Duration {
+        let usual = self.usual(expectation);
+        match verdicts {
+            Verdicts { words: Some(over), .. } if over >= SURE => self.sure.min(usual),
+            Verdicts { words: Some(over), .. } if over < OPEN => self.begun.max(usual),
+            Verdicts { sound: Some(over), words } if over >= SOUNDS_OVER => {
+                match (is_open(expectation), words) {
+                    (false, _) => self.least.min(usual),
+                    (true, Some(_)) => self.likely,
+                    (true, None) => usual,
+                }
+            }
+            Verdicts { sound: Some(over), .. } if over < SOUNDS_OPEN => self.doubtful.max(usual),
+            Verdicts { .. } => usual,
         }
     }
 
@@ -131,4 +176,9 @@ impl Pauses {
         let nothing = if expectation.phrases.is_empty() { self.other } else { self.phrase };
         by_kind.chain(open).max().unwrap_or(nothing)
     }
+}
+
+/// Whether anything may be said.
+fn is_open(expectation: &Expectation) -> bool {
+    expectation.open || expectation.kinds.contains(&SlotKind::Open)
 }

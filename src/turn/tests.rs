@@ -67,7 +67,7 @@ impl Room {
 /// A frame of talk, of such a probability.
 fn speech(probability: f32) -> Heard {
     let timbre = Timbre { level_dbov: -26.0, voicing: 0.8, pitch_hz: 140.0, movement: 1.5 };
-    Heard { probability, timbre, played_dbov: -20.0, echoless: false }
+    Heard { probability, timbre, played_dbov: -20.0, echoless: false, hushed: false }
 }
 
 fn digits() -> Expectation {
@@ -115,7 +115,47 @@ fn a_sure_judge_shortens_the_pause_and_one_that_waits_for_more_lengthens_it() {
         room.silence(3_000);
         room.yields()[0] - 900
     });
-    assert_eq!(pauses, [300, 1_400, 1_400, 2_200]);
+    assert_eq!(pauses, [300, 1_400, 1_400, 2_500]);
+}
+
+#[test]
+fn a_turn_that_sounds_over_ends_soon_and_in_open_talk_once_its_words_are_known() {
+    let open = || Expectation { open: true, ..Expectation::default() };
+    let rows: [(fn() -> Expectation, Option<f32>, f32, u64); 6] = [
+        (Expectation::default, None, 0.99, 120),
+        (Expectation::default, None, 0.5, 700),
+        (Expectation::default, Some(0.1), 0.99, 2_500),
+        (open, None, 0.99, 1_000),
+        (open, Some(0.5), 0.99, 700),
+        (open, Some(0.5), 0.1, 1_400),
+    ];
+    for (expectation, words, sound, pause) in rows {
+        let mut room = Room::new(expectation());
+        room.voice(900).silence(80);
+        room.floor.sound_judged(sound);
+        if let Some(words) = words {
+            room.floor.judged(words);
+        }
+        room.silence(4_000);
+        assert_eq!(room.yields()[0] - 900, pause, "{words:?} {sound}");
+    }
+}
+
+#[test]
+fn what_was_heard_of_one_pause_says_nothing_of_the_next() {
+    let mut room = Room::new(Expectation::default());
+    room.voice(900).silence(80);
+    room.floor.sound_judged(0.99);
+    room.voice(400).silence(2_000);
+    assert_eq!(room.yields(), [900 + 80 + 400 + 700]);
+}
+
+#[test]
+fn a_click_in_a_pause_does_not_hold_the_turn_open() {
+    let mut room = Room::new(Expectation::default());
+    room.voice(900).silence(400).voice(40).silence(2_000);
+    room.voice(900).silence(680).voice(40).silence(2_000);
+    assert_eq!(room.yields(), [900 + 700, 3_340 + 900 + 740]);
 }
 
 #[test]
@@ -340,7 +380,7 @@ proptest! {
                     prop_assert!(open);
                     ducked = false;
                 }
-                FloorEvent::Pausing { .. } => prop_assert!(open && begun),
+                FloorEvent::Pausing | FloorEvent::Resumed => prop_assert!(open && begun),
             }
         }
         prop_assert!(!open && !ducked && !room.floor.caller_holds());

@@ -147,6 +147,11 @@ impl World {
                 }
                 self.asked_model.push(request);
             }
+            Job::JudgeSound { job, .. } => {
+                if let Some((after_ms, probability)) = self.sound_judge {
+                    self.later(after_ms, Due::Input(Input::SoundJudged { job, probability }));
+                }
+            }
             Job::Rank(request) => {
                 let ranked = Input::Ranked { request: request.id, ranked: vec![] };
                 if let Some(after_ms) = self.ranks_ms {

@@ -88,6 +88,8 @@ pub(crate) struct World {
     pub(crate) line: Option<Line>,
     /// After how long the language model answers; none for never.
     pub(crate) ranks_ms: Option<u64>,
+    /// What a judge by sound says, and after how long; none is there without it.
+    pub(crate) sound_judge: Option<(u64, f32)>,
     /// The fault that the scenario injects; a line tells what the caller then heard.
     pub(crate) fault: Option<&'static str>,
     agenda: BTreeMap<(MediaTime, u64), Due>,
@@ -192,6 +194,7 @@ impl World {
             recorded: vec![],
             line: None,
             ranks_ms: Some(400),
+            sound_judge: None,
             fault: None,
             agenda: BTreeMap::new(),
             at_once: VecDeque::new(),

@@ -99,9 +99,14 @@ impl SmartTurn {
         if !shape.is_some_and(|shape| shape.get(1..) == Some(&expected[..])) {
             return Err(unfit());
         }
-        // One thread: an inference worker has one core's worth.
-        let pool = Arc::new(ThreadPool::with_num_threads(1));
-        Ok(Self { model: Arc::new(model), input, output, pool })
+        Ok(Self { model: Arc::new(model), input, output, pool: one_thread() })
+    }
+
+    /// Another judge of the same weights, with a computing thread of its own, which has the
+    /// priority of the thread that calls this.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self { pool: one_thread(), ..self.clone() }
     }
 
     /// Probability, 0 to 1, that the speaker has finished; `samples` at 8 kHz, [-1, 1].
@@ -134,6 +139,11 @@ impl SmartTurn {
             _ => Err(gave_up("it gave no probability".to_owned())),
         }
     }
+}
+
+/// An inference worker has one core's worth.
+fn one_thread() -> Arc<ThreadPool> {
+    Arc::new(ThreadPool::with_num_threads(1))
 }
 
 impl EndOfTurn for SmartTurn {

@@ -80,6 +80,7 @@ fn every_kind_of_input_comes_back_as_it_was() {
         Input::Tick,
         Input::Voice { probability: 0.123 },
         Input::Judged { probability: 1.0 },
+        Input::SoundJudged { job: JobId(9), probability: 0.75 },
         Input::Recognized { job, hypothesis: hypothesis() },
         Input::Spoken { job, speech, last: true },
         Input::Ranked { request: 2, ranked },

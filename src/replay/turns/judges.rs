@@ -108,7 +108,8 @@ impl<'a> Smart<'a> {
         Self { model, uplink, answers: HashMap::new() }
     }
 
-    fn probability(&mut self, began_ms: u32, now_ms: u32) -> f32 {
+    /// Probability that the turn is over.
+    pub(super) fn probability(&mut self, began_ms: u32, now_ms: u32) -> f32 {
         let (model, uplink) = (self.model, self.uplink);
         *self.answers.entry((began_ms, now_ms)).or_insert_with(|| {
             let at = |ms: u32| (ms / FRAME_MS) as usize * FRAME;

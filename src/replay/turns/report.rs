@@ -112,7 +112,7 @@ impl Report {
     }
 
     fn engines(&self) -> Vec<Engine> {
-        let all = [Engine::Vad, Engine::Smart, Engine::Own];
+        let all = [Engine::Vad, Engine::Smart, Engine::Own, Engine::Joint];
         all.into_iter().filter(|engine| !self.curve(*engine, None).is_empty()).collect()
     }
 
@@ -189,21 +189,24 @@ impl fmt::Display for Report {
 
 impl Report {
     fn as_set(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let set = |kind| {
-            let curve = self.curve(Engine::Own, kind);
-            curve.into_iter().find(|point| (point.threshold - f64::from(AS_SET)).abs() < 1e-6)
-        };
-        if set(None).is_none() {
-            return Ok(());
-        }
-        writeln!(f, "own, as it is set")?;
-        writeln!(f, "{}", Point::HEAD)?;
-        for kind in [None, Some(Kind::Talk), Some(Kind::Digits), Some(Kind::YesNo)] {
-            if let Some(point) = set(kind) {
-                writeln!(f, "{}", point.line(kind.map_or("all", Kind::name)))?;
+        for engine in [Engine::Own, Engine::Joint] {
+            let set = |kind| {
+                let curve = self.curve(engine, kind);
+                curve.into_iter().find(|point| (point.threshold - f64::from(AS_SET)).abs() < 1e-6)
+            };
+            if set(None).is_none() {
+                continue;
             }
+            writeln!(f, "{}, as it is set", engine.name())?;
+            writeln!(f, "{}", Point::HEAD)?;
+            for kind in [None, Some(Kind::Talk), Some(Kind::Digits), Some(Kind::YesNo)] {
+                if let Some(point) = set(kind) {
+                    writeln!(f, "{}", point.line(kind.map_or("all", Kind::name)))?;
+                }
+            }
+            writeln!(f)?;
         }
-        writeln!(f)
+        Ok(())
     }
 }
 

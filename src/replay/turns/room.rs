@@ -1,7 +1,7 @@
 //! The bench's one border to the turn room: what the room hears, what it is fed with, and what it
 //! says, in the bench's words. Where the room changes, this file follows.
 //!
-//! What is swept is one factor on all of the floor's pauses. What is taken back of a stop is taken
+//! What is swept is one factor on the floor's pauses in open talk. What is taken back of a stop is taken
 //! back by words, which the bench has not.
 
 use std::sync::Arc;
@@ -15,17 +15,23 @@ use cordboard_models::speech::{
 use cordboard_models::turn_end::TextJudge;
 use serde_json::{Value, json};
 
+use super::judges::Smart;
 use super::label::{EventLabel, TurnLabel};
 use super::score::{FRAME, FRAME_MS, Recording};
-use crate::turn::{Ear, Floor, FloorEvent, Heard, Meanwhile, Pauses, TurnSettings};
+use crate::turn::{
+    Ear, Floor, FloorEvent, Heard, Meanwhile, Pauses, TurnSettings, WORDS_JUDGED_AT,
+};
 
-/// What the sweep sets the room's one threshold to: here a factor on its pauses.
+/// What the sweep sets the room's one threshold to: here a factor on the pauses of which no judge
+/// is sure.
 pub(super) const THRESHOLDS: [f32; 16] =
     [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5, 3.0];
 /// The threshold of the settings as they are.
 pub(super) const AS_SET: f32 = 1.0;
 /// How late the stand-in recognizer is after a word's end.
 const RECOGNIZER_MS: u32 = 300;
+/// How long a judgement by sound takes.
+const JUDGEMENT_MS: u32 = 80;
 
 /// What the room says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +63,18 @@ pub(super) struct Room<'a> {
     expectation: Arc<Expectation>,
     turn: Option<&'a TurnLabel>,
     began_ms: u32,
+    question: Question,
+}
+
+/// What is asked of a judge by sound in a pause: once, as a call asks it (`call/pausing`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// Nothing.
+    None,
+    /// The sound up to here is to be judged.
+    Asked(u32),
+    /// The answer is known.
+    Answered,
 }
 
 impl<'a> Room<'a> {
@@ -65,7 +83,7 @@ impl<'a> Room<'a> {
         let mut floor = Floor::new(TurnSettings { pause, ..settings });
         let expectation = Arc::new(expectation(turn));
         floor.expect(Arc::clone(&expectation));
-        Self { floor, expectation, turn, began_ms: 0 }
+        Self { floor, expectation, turn, began_ms: 0, question: Question::None }
     }
 
     /// Takes the 20 ms that end at `now_ms`; `speaks` is whether the assistant does.
@@ -81,16 +99,34 @@ impl<'a> Room<'a> {
         for event in self.floor.hear(now, &heard, meanwhile).into_iter().flatten() {
             match event {
                 FloorEvent::Onset => self.began_ms = now_ms.saturating_sub(FRAME_MS),
-                FloorEvent::Pausing { silence } => self.judge(now_ms, silence),
+                FloorEvent::Pausing => {
+                    self.judge(now_ms);
+                    if self.question == Question::None && self.floor.is_uncertain() {
+                        self.question = Question::Asked(now_ms);
+                    }
+                }
+                FloorEvent::Resumed => self.question = Question::None,
                 FloorEvent::Ducking => say(Said::Ducked),
                 FloorEvent::Interrupting => say(Said::Stopped),
-                FloorEvent::Yielded { .. } => say(Said::Yielded),
+                FloorEvent::Yielded { .. } => {
+                    self.question = Question::None;
+                    say(Said::Yielded);
+                }
                 FloorEvent::Began { .. } | FloorEvent::Dropped | FloorEvent::Released => {}
             }
         }
     }
 
-    fn judge(&mut self, now_ms: u32, silence: Duration) {
+    /// Lets the judge by sound answer what was asked as long ago as it takes.
+    pub(super) fn judge_sound(&mut self, now_ms: u32, smart: &mut Smart<'_>) {
+        let Question::Asked(asked_ms) = self.question else { return };
+        if now_ms >= asked_ms + JUDGEMENT_MS {
+            self.question = Question::Answered;
+            self.floor.sound_judged(smart.probability(self.began_ms, asked_ms));
+        }
+    }
+
+    fn judge(&mut self, now_ms: u32) {
         let hypothesis = self.turn.and_then(|turn| partial(turn, self.began_ms, now_ms));
         if hypothesis.is_none() {
             return;
@@ -98,7 +134,7 @@ impl<'a> Room<'a> {
         let so_far = TurnSoFar {
             hypothesis: hypothesis.as_ref(),
             expectation: &self.expectation,
-            silence,
+            silence: WORDS_JUDGED_AT,
             samples: &[],
         };
         self.floor.judged(TextJudge.judge(&so_far));
@@ -185,15 +221,14 @@ fn quiet_ms(heard: &[Heard], voice_off: f32) -> Vec<u32> {
     quiet.collect()
 }
 
+/// Pauses of which no judge is sure, so much longer.
 fn scaled(pause: Pauses, factor: f32) -> Pauses {
     Pauses {
-        sure: pause.sure.mul_f32(factor),
-        begun: pause.begun.mul_f32(factor),
-        yes_no: pause.yes_no.mul_f32(factor),
-        phrase: pause.phrase.mul_f32(factor),
-        digits: pause.digits.mul_f32(factor),
+        likely: pause.likely.mul_f32(factor),
+        doubtful: pause.doubtful.mul_f32(factor),
         open: pause.open.mul_f32(factor),
         other: pause.other.mul_f32(factor),
+        ..pause
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Engine {
     Smart,
     /// The turn room with its own judge.
     Own,
+    /// The turn room, which asks Smart Turn where its own judge leaves it open.
+    Joint,
 }
 
 impl Engine {
@@ -47,7 +49,13 @@ impl Engine {
             Self::Vad => "vad",
             Self::Smart => "smart",
             Self::Own => "own",
+            Self::Joint => "joint",
         }
+    }
+
+    /// Whether it asks Smart Turn.
+    const fn hears(self) -> bool {
+        matches!(self, Self::Smart | Self::Joint)
     }
 
     /// The settings of its one threshold.
@@ -55,7 +63,7 @@ impl Engine {
         match self {
             Self::Vad => &HANGOVERS_MS,
             Self::Smart => &THETAS,
-            Self::Own => &room::THRESHOLDS,
+            Self::Own | Self::Joint => &room::THRESHOLDS,
         }
     }
 }
@@ -107,7 +115,7 @@ pub fn score(bench: &Bench) -> Result<Report, ScoreError> {
         return Err(ScoreError::Nothing { path: bench.folder.clone() });
     }
     let smart = Mutex::new(Vec::new());
-    if bench.engines.contains(&Engine::Smart) {
+    if bench.engines.iter().any(|engine| engine.hears()) {
         // Opened before the first recording, so that what is missing is said at once.
         smart.lock().unwrap_or_else(PoisonError::into_inner).push(SmartTurn::open(&bench.smart)?);
     }
@@ -185,7 +193,7 @@ fn one(
     let turn = recording.label.turns.first();
     for engine in &bench.engines {
         if let Some(turn) = turn {
-            let model = if *engine == Engine::Smart { Some(borrow(bench, pool)?) } else { None };
+            let model = if engine.hears() { Some(borrow(bench, pool)?) } else { None };
             let mut smart = model.as_ref().map(|model| Smart::new(model, &recording.uplink));
             for threshold in engine.thresholds() {
                 let yields = yields(bench, (*engine, *threshold), (&heard, turn), smart.as_mut());
@@ -197,7 +205,7 @@ fn one(
             if let Some(model) = model {
                 pool.lock().unwrap_or_else(PoisonError::into_inner).push(model);
             }
-        } else if *engine != Engine::Smart {
+        } else if !engine.hears() {
             let said = over_said(bench, *engine, &heard);
             outcome.overs.push(OverScore::new(*engine, &recording.label, &said));
         }
@@ -227,9 +235,12 @@ pub(super) fn yields(
                 at.extend(asking.frame(now_ms, *heard, smart).map(|_| now_ms));
             }
         }
-        (Engine::Own, _) => {
+        (Engine::Own | Engine::Joint, mut smart) => {
             let mut room = Room::new(bench.settings, threshold, Some(turn));
             for (now_ms, heard) in frames {
+                if let Some(smart) = smart.as_mut() {
+                    room.judge_sound(now_ms, smart);
+                }
                 room.frame(now_ms, *heard, false, |said| {
                     if said == Said::Yielded {
                         at.push(now_ms);

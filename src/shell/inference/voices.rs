@@ -66,7 +66,7 @@ impl VoiceLineup {
 pub(in super::super) struct Wanted(Arc<AtomicBool>);
 
 impl Wanted {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self(Arc::new(AtomicBool::new(true)))
     }
 
@@ -75,7 +75,7 @@ impl Wanted {
         self.0.store(false, Ordering::Release);
     }
 
-    fn stands(&self) -> bool {
+    pub(super) fn stands(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -270,7 +270,7 @@ impl Speaking {
                     let end = Speech {
                         text: Arc::from(""),
                         rate: order.request.rate,
-                        samples: Arc::from([]),
+                        samples: Vec::new().into(),
                         words: Arc::from([]),
                     };
                     order.reply.give(Input::Spoken { job: order.job, speech: end, last: true });

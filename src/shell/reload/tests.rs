@@ -86,6 +86,9 @@ const SECTIONS: &[Section] = &[
         "turn",
         "",
         &[
+            "least_pause_ms = 99",
+            "sure_pause_ms = 999",
+            "begun_pause_ms = 999",
             "digits_pause_ms = 999",
             "yes_no_pause_ms = 999",
             "phrase_pause_ms = 999",

@@ -22,7 +22,7 @@ impl Counter {
         self.0.fetch_add(number, Relaxed);
     }
 
-    pub(super) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }

@@ -32,6 +32,10 @@ pub(crate) struct Figures {
     answer: Histogram,
     /// From the asking of a voice to its first sound.
     pub(crate) synthesis: Histogram,
+    /// From a question to a judge of sound to its answer.
+    pub(crate) judgement: Histogram,
+    /// Questions to judges of sound that were not answered for want of time.
+    pub(crate) judgements_shed: Counter,
     tools: Tallies,
     tool_time: Histogram,
     repairs: Tallies,
@@ -96,6 +100,8 @@ impl Figures {
             recognition: Histogram::new(RESPONSE_S),
             answer: Histogram::new(RESPONSE_S),
             synthesis: Histogram::new(RESPONSE_S),
+            judgement: Histogram::new(RESPONSE_S),
+            judgements_shed: Counter::default(),
             tools: Tallies::new("verdict", VERDICTS),
             tool_time: Histogram::new(RESPONSE_S),
             repairs: Tallies::new("cause", &["no_input", "no_match", "invalid", "denied"]),
@@ -195,6 +201,10 @@ impl Figures {
         page.tallies("cordboard_silences_total", help, &self.silences);
         let help = "Engines that gave up or refused, by role.";
         page.tallies("cordboard_engine_faults_total", help, &self.engine_faults);
+        let help = "From a question to a judge of turns by their sound to its answer.";
+        page.histogram("cordboard_turn_judgement_seconds", help, &self.judgement);
+        let help = "Questions to it that were not answered for want of time.";
+        page.counter("cordboard_turn_judgements_shed_total", help, &self.judgements_shed);
         let help = "Engines that failed within a turn and were gone on from, by role.";
         page.tallies("cordboard_failovers_total", help, &self.failovers);
     }
