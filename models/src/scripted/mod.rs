@@ -1,7 +1,8 @@
 //! Stand-ins that say what they were told to, for tests in virtual time.
 //!
 //! They hear nothing and have no voice: the recognizer returns texts from a list, the synthesizer
-//! plays tones. No product path opens them. Deliberately absent: any look at the sound itself.
+//! plays tones. The product opens them where a setting says "stub", for measuring all the rest, and
+//! warns of it. Deliberately absent: any look at the sound itself.
 
 mod judgement;
 mod recognizer;
