@@ -33,10 +33,11 @@ check: packages-test weights-test
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	$(MAKE) test
 
-# Whole calls of simulated callers; a call that breaks a promise is told by its seed.
+# Whole calls of simulated callers; a call that breaks a promise is told by its seed. BREAK breaks
+# something on purpose, which is to be found: overlap, detector, word-times, effects or hangup.
 CALLS ?= 10000
 sim: packages
-	SEED=$(SEED) CALLS=$(CALLS) $(CARGO) test --release --test call -- simulation:: --nocapture
+	SEED=$(SEED) CALLS=$(CALLS) BREAK=$(BREAK) $(CARGO) test --release --test call -- simulated_callers --nocapture
 
 bench: packages weights
 	$(CARGO) bench

@@ -9,6 +9,8 @@ mod breakdowns;
 mod broken_engines;
 #[path = "call/clocks.rs"]
 mod clocks;
+#[path = "call/detector.rs"]
+mod detector;
 #[path = "call/faults.rs"]
 mod faults;
 #[path = "call/footing.rs"]

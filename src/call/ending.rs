@@ -80,9 +80,10 @@ impl Call {
     fn caller_gone(&mut self, now: MediaTime, cause: &str) -> Result<(), CallError> {
         self.ending.cause.get_or_insert_with(|| cause.to_owned());
         self.caller.sending = false;
+        // First of all, as what was lowered for the caller counts by its being lowered still.
+        self.cut(now, Cut::All);
         self.stop_listening();
         self.drop_answer(None);
-        self.cut(now, Cut::All);
         self.caller.voice.end_music(now);
         self.settle_voices(now)?;
         self.ending.outcome = Some(self.outcome());
@@ -144,9 +145,9 @@ impl Call {
     pub(super) fn stop(&mut self, now: MediaTime) {
         match self.phase {
             Phase::Talking => {
+                self.cut(now, Cut::All);
                 self.stop_listening();
                 self.drop_answer(None);
-                self.cut(now, Cut::All);
                 self.say_own(LegRole::Caller, STOPPING, Interruptible::No);
                 self.phase = Phase::Closing { by: now + Duration::from_secs(8) };
             }

@@ -22,6 +22,8 @@ const LATER: Pace = Pace { rise_db: 0.12, fall_db: 0.1 };
 const FIRST_FRAMES: u32 = 25;
 /// A line is hardly quieter, dBov; one that says nothing at all is not learnt from.
 const LINE_DBOV: f32 = -65.0;
+/// And hardly louder: what is, in the first frame that is heard of a caller, may be a word.
+const LOUD_LINE_DBOV: f32 = -45.0;
 /// Where for a second of it what comes is usually so far below what is played, there is no echo.
 const KNOWN_FRAMES: u32 = 50;
 const ECHOLESS_DB: f32 = 38.0;
@@ -90,7 +92,8 @@ impl Ear {
     pub fn hear(&mut self, uplink: &[f32], downlink: &[f32], probability: f32) -> Heard {
         let level_dbov = level_dbov(uplink);
         let played_dbov = self.played(downlink);
-        let usual_dbov = *self.usual_dbov.get_or_insert_with(|| level_dbov.max(LINE_DBOV));
+        let usual_dbov =
+            *self.usual_dbov.get_or_insert_with(|| level_dbov.clamp(LINE_DBOV, LOUD_LINE_DBOV));
         let heard_there = played_dbov > PLAYED_DBOV;
         let above = level_dbov >= usual_dbov + ABOVE_USUAL_DB;
         if heard_there {
@@ -178,6 +181,15 @@ mod tests {
         heard(&mut ear, 50, -60.0, -20.0);
         for frame in 0..25 {
             assert_eq!(heard(&mut ear, 1, -26.0, -20.0).probability, 0.9, "frame {frame}");
+        }
+    }
+
+    #[test]
+    fn who_is_speaking_already_when_first_heard_is_not_taken_for_the_line() {
+        let mut ear = Ear::default();
+        heard(&mut ear, 3, -22.0, -127.0);
+        for frame in 0..50 {
+            assert_eq!(heard(&mut ear, 1, -24.0, -20.0).probability, 0.9, "frame {frame}");
         }
     }
 

@@ -124,7 +124,9 @@ struct Over {
     past: Duration,
     loud: bool,
     ducked: bool,
+    /// Whether it has stopped the assistant, and whether the assistant has not begun anew since.
     interrupted: bool,
+    stopped: bool,
     /// Voice while the assistant was silent: then it is a turn like any other.
     alone: Duration,
 }
@@ -292,20 +294,21 @@ impl Floor {
         };
         let over = &mut self.talk_over;
         let speech = heard.probability >= self.settings.voice_off;
-        if meanwhile == Meanwhile::Listens && speech {
-            over.alone += FRAME;
-        }
-        if meanwhile != Meanwhile::Listens {
+        if meanwhile == Meanwhile::Listens {
+            // What begins now, a late answer say, begins over who has the floor.
+            over.stopped = false;
+            over.alone += if speech { FRAME } else { Duration::ZERO };
+        } else {
             over.overlap.hear(heard, speech);
             over.loud |= speech && !over.overlap.may_be_echo();
-        }
-        if meanwhile != Meanwhile::Yields || over.interrupted {
-            // It has come to its end by itself.
-            return std::mem::take(&mut over.ducked).then_some(FloorEvent::Released);
         }
         if now.since(last_voice) >= RELEASE_GAP {
             // What comes next is something else.
             over.past += std::mem::take(&mut over.overlap).speech_lasting();
+            return std::mem::take(&mut over.ducked).then_some(FloorEvent::Released);
+        }
+        if meanwhile != Meanwhile::Yields || over.stopped {
+            // It has come to its end by itself.
             return std::mem::take(&mut over.ducked).then_some(FloorEvent::Released);
         }
         // The hangover is no voice: a cough that is over stops nothing.
@@ -318,7 +321,7 @@ impl Floor {
             BargeIn::Decide { .. } => over.overlap.wants_floor(),
         };
         if wants_floor {
-            (over.interrupted, over.ducked) = (true, false);
+            (over.interrupted, over.stopped, over.ducked) = (true, true, false);
             return Some(FloorEvent::Interrupting);
         }
         match self.settings.barge_in {

@@ -183,6 +183,18 @@ fn speech_over_a_yielding_assistant_lowers_it_at_once_and_stops_it_once() {
 }
 
 #[test]
+fn an_assistant_that_begins_anew_over_who_has_stopped_it_is_stopped_at_once() {
+    let mut room = Room::new(digits());
+    room.hear(700, 0.9, Meanwhile::Yields).voice(200).hear(300, 0.9, Meanwhile::Yields);
+    assert_eq!(room.times(FloorEvent::Interrupting)[1..], [920], "{:?}", room.events);
+    // After a pause of theirs it is weighed again whether they want the floor.
+    let mut room = Room::new(digits());
+    room.hear(700, 0.9, Meanwhile::Yields).silence(400).hear(700, 0.9, Meanwhile::Yields);
+    let stops = room.times(FloorEvent::Interrupting);
+    assert!(stops.len() == 2 && stops[1] >= 1_340, "{:?}", room.events);
+}
+
+#[test]
 fn where_everything_cuts_speech_stops_the_assistant_without_ducking_it() {
     let after = Duration::from_millis(60);
     let settings = TurnSettings { barge_in: BargeIn::Cut { after }, ..TurnSettings::default() };

@@ -5,12 +5,12 @@ use std::time::Duration;
 use cordboard::call::{Effect, Input, Job, JobId, LegCommand, Output};
 use cordboard::replay::record;
 use cordboard::timeline::LegRole;
-use cordboard_audio::level::rms;
 use cordboard_models::scripted::ScriptedSynthesizer;
-use cordboard_models::speech::{SpeechRequest, Synthesizer};
+use cordboard_models::speech::{SpeechRequest, SpokenWord, Synthesizer};
 
 use super::{AgentLine, Due, World};
-use crate::services::{Ears, Mouth, ToolLine};
+use crate::services::{Ears, Judge, Mouth, ToolLine};
+use crate::simulation::Broken;
 
 impl World {
     pub(super) fn take(&mut self, input: Input<'_>) {
@@ -45,12 +45,16 @@ impl World {
             Output::Leg(LegRole::Caller, command) => self.caller_command(command),
             Output::Leg(LegRole::Agent, command) => self.agent_command(command),
             Output::Listen(frame) => {
-                let by_level = if rms(frame.samples()) > 0.02 { 1.0 } else { 0.0 };
-                let heard = self.vad.as_mut().map(|vad| vad.hear(frame.samples()));
-                let probability = heard.map_or(by_level, |heard| heard.unwrap_or(0.0));
+                let probability = self.detected(frame.samples());
                 self.at_once.push_back(Input::Voice { probability });
             }
-            Output::Judge(_) => self.at_once.push_back(Input::Judged { probability: 0.5 }),
+            Output::Judge(_) => match self.judge {
+                Judge::Says(probability) => self.at_once.push_back(Input::Judged { probability }),
+                Judge::Late { after_ms, probability } => {
+                    self.later(after_ms, Due::Input(Input::Judged { probability }));
+                }
+                Judge::Silent => {}
+            },
             Output::Work(job) => self.work(job),
             Output::Feed(job, _) => self.feed(job),
             Output::Finish(job) => self.finish(job),
@@ -63,6 +67,18 @@ impl World {
             Output::Record(tick) => self.recorded.push(tick),
             Output::Wait(_) | Output::Over => {}
         }
+    }
+
+    /// What is said of these 20 ms of the caller's.
+    fn detected(&mut self, samples: &[f32]) -> f32 {
+        let heard = self.detector.hear(self.now, samples);
+        let has_spoken = || self.caller.ticks.iter().any(|tick| tick.voice > 0.5);
+        let stuck = self.broken == Some(Broken::Detector) && has_spoken();
+        let probability = if stuck { 1.0 } else { heard };
+        if let Some(tick) = self.caller.ticks.last_mut() {
+            tick.voice = probability;
+        }
+        probability
     }
 
     fn caller_command(&mut self, command: LegCommand) {
@@ -162,7 +178,15 @@ impl World {
     }
 
     fn speak_later(&mut self, after_ms: u64, job: JobId, request: &SpeechRequest) {
-        let speech = ScriptedSynthesizer.speak(request).expect("it speaks whatever there is");
+        let mut speech = ScriptedSynthesizer.speak(request).expect("it speaks whatever there is");
+        if self.broken == Some(Broken::WordTimes) {
+            let at_once = |word: &SpokenWord| SpokenWord {
+                text: word.text.clone(),
+                begin: Duration::ZERO,
+                end: Duration::ZERO,
+            };
+            speech.words = speech.words.iter().map(at_once).collect();
+        }
         self.later(after_ms, Due::Input(Input::Spoken { job, speech, last: true }));
     }
 
@@ -206,6 +230,9 @@ impl World {
                     Input::ToolAnswered { invocation: invocation.id, outcome: line.outcome };
                 if let Some(after_ms) = line.after_ms {
                     self.later(after_ms, Due::Input(answer));
+                }
+                if self.broken == Some(Broken::Effects) {
+                    self.invocations.push(invocation.clone());
                 }
                 self.invocations.push(invocation);
                 vec![]

@@ -13,7 +13,7 @@ use cordboard_audio::{FRAME_MS, MediaTime};
 
 /// Above this a tick counts as sound: -50 dBov, far below any word and above codec noise.
 pub(crate) const SOUND_RMS: f32 = 0.003;
-/// Amplitude of its owner's speech.
+/// Amplitude of its owner's speech, where nobody says.
 const SPEECH_AMPLITUDE: f32 = 0.3;
 
 /// One tick as the far end has it.
@@ -24,6 +24,8 @@ pub(crate) struct Tick {
     pub(crate) spoke: bool,
     /// Whether its owner pressed a key then: more keys may follow, and nobody has to speak.
     pub(crate) keyed: bool,
+    /// How likely this was speech, as the call was told; none where nobody listened.
+    pub(crate) voice: f32,
     /// Packets of sound that it was sent; exactly one, while the call is up.
     pub(crate) packets: u32,
     /// The sound of the last of them.
@@ -65,12 +67,16 @@ impl Tick {
 pub(crate) struct Handset {
     /// Pitch of its owner's speech.
     pub(crate) hz: f32,
+    /// Amplitude of its owner's speech.
+    pub(crate) amplitude: f32,
     /// Whether it sends nothing at all, not even silence.
     pub(crate) muted: bool,
     /// Keys that it was sent.
     pub(crate) digits: Vec<char>,
     pub(crate) ticks: Vec<Tick>,
     speaks_until: MediaTime,
+    /// Until when there is a noise about it, which is no speech.
+    noise_until: MediaTime,
     /// Recorded speech that is still to be spoken; it goes before the tone.
     recorded: VecDeque<f32>,
     sequence: u16,
@@ -83,10 +89,12 @@ impl Handset {
     pub(crate) fn new(hz: f32) -> Self {
         Self {
             hz,
+            amplitude: SPEECH_AMPLITUDE,
             muted: false,
             digits: Vec::new(),
             ticks: Vec::new(),
             speaks_until: MediaTime::ZERO,
+            noise_until: MediaTime::ZERO,
             recorded: VecDeque::new(),
             sequence: 65_500,
             timestamp: u32::MAX - 50_000,
@@ -96,6 +104,11 @@ impl Handset {
 
     pub(crate) fn speak(&mut self, now: MediaTime, lasting: Duration) {
         self.speaks_until = now + lasting;
+    }
+
+    /// There is a noise about it.
+    pub(crate) fn noise(&mut self, now: MediaTime, lasting: Duration) {
+        self.noise_until = now + lasting;
     }
 
     /// Its owner speaks as in a recording of 8 kHz.
@@ -110,13 +123,21 @@ impl Handset {
     /// Begins a tick; gives the payload of the packet that it sends.
     pub(crate) fn begin_tick(&mut self, now: MediaTime, debt: Debt) -> Option<[u8; 160]> {
         let spoke = self.is_speaking(now) && !self.muted;
-        self.ticks.push(Tick { at: now, spoke, keyed: false, packets: 0, sound: vec![], debt });
+        self.ticks.push(Tick {
+            at: now,
+            spoke,
+            keyed: false,
+            voice: 0.0,
+            packets: 0,
+            sound: vec![],
+            debt,
+        });
         self.send(now)
     }
 
     /// The payload of the packet that it sends now.
     pub(crate) fn send(&mut self, now: MediaTime) -> Option<[u8; 160]> {
-        let spoke = self.is_speaking(now) && !self.muted;
+        let sounds = self.is_speaking(now) || now < self.noise_until;
         let first = self.timestamp.wrapping_add(160);
         self.timestamp = first;
         self.sequence = self.sequence.wrapping_add(1);
@@ -124,8 +145,8 @@ impl Handset {
             return None;
         }
         let step = TAU * self.hz / 8_000.0;
-        let sample = |n: u32| match spoke {
-            true => SPEECH_AMPLITUDE * ((first.wrapping_add(n) % 8_000) as f32 * step).sin(),
+        let sample = |n: u32| match sounds {
+            true => self.amplitude * ((first.wrapping_add(n) % 8_000) as f32 * step).sin(),
             false => 0.0,
         };
         let samples: Vec<f32> = match self.recorded.is_empty() {

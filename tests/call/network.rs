@@ -1,5 +1,6 @@
-//! The way from the caller's phone to us, packet by packet: lost, late, out of order, or all at
-//! once after a machine that slept. Keys go as telephone events (RFC 4733) among the sound.
+//! The way from the caller's phone to us, packet by packet: lost, late, out of order, by a clock
+//! that is not ours, or all at once after a machine that slept. Keys go as telephone events (RFC
+//! 4733) among the sound.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,12 +18,18 @@ use super::world::World;
 /// Payload type of the keys.
 const KEYS: u8 = 101;
 const KEY_MS: u16 = 100;
+/// A whole packet, in millionths.
+const PACKET_PPM: i32 = 1_000_000;
 
 /// A line that loses and delays.
 #[derive(Debug)]
 pub(crate) struct Line {
     loss_percent: u64,
     jitter_ms: u64,
+    /// How much faster than ours the phone's clock is, in millionths, and how much of a packet it
+    /// has ready.
+    drift_ppm: i32,
+    ready_ppm: i32,
     random: u64,
     sender: Sender,
     keys: KeyReceiver,
@@ -36,6 +43,8 @@ impl Line {
         Self {
             loss_percent,
             jitter_ms,
+            drift_ppm: 0,
+            ready_ppm: PACKET_PPM / 2,
             random: seed,
             sender: Sender::new(0, 20, seed),
             keys: KeyReceiver::default(),
@@ -45,14 +54,28 @@ impl Line {
         }
     }
 
+    /// The same line from a phone whose clock is so much faster than ours.
+    pub(crate) const fn drifting(mut self, ppm: i32) -> Self {
+        self.drift_ppm = ppm;
+        self
+    }
+
     /// The same line from another source, as a phone or a gateway begins one anew.
     pub(crate) fn changes_source(&mut self, seed: u64) {
         self.sender = Sender::new(0, 20, seed);
         self.keys.restart();
     }
 
-    /// Sends 20 ms; gives what arrives meanwhile.
-    fn tick(&mut self, now: MediaTime, payload: &[u8]) -> Vec<Vec<u8>> {
+    /// Packets that the phone sends in a tick of ours: one, and now and then none or two.
+    const fn due(&mut self) -> i32 {
+        self.ready_ppm += PACKET_PPM + self.drift_ppm;
+        let due = self.ready_ppm / PACKET_PPM;
+        self.ready_ppm %= PACKET_PPM;
+        due
+    }
+
+    /// Sends 20 ms.
+    fn send(&mut self, now: MediaTime, payload: &[u8]) {
         let mut sent = vec![];
         self.sender.push(payload, |datagram| sent.push(datagram.to_vec()));
         for datagram in sent {
@@ -64,6 +87,10 @@ impl Line {
             let late = Duration::from_millis(self.dice(self.jitter_ms + 1));
             self.on_the_way.insert((now + late, self.sent), datagram);
         }
+    }
+
+    /// What has arrived by now.
+    fn arrived(&mut self, now: MediaTime) -> Vec<Vec<u8>> {
         let later = self.on_the_way.split_off(&(now, u64::MAX));
         std::mem::replace(&mut self.on_the_way, later).into_values().collect()
     }
@@ -82,7 +109,15 @@ impl World {
     /// Sends the phone's sound by way of its line, and gives the call what arrives.
     pub(super) fn send_over_line(&mut self, payload: &[u8]) {
         let Some(mut line) = self.line.take() else { return };
-        for datagram in line.tick(self.now, payload) {
+        let due = line.due();
+        if due > 0 {
+            line.send(self.now, payload);
+        }
+        if due > 1 {
+            let more = self.caller.send(self.now);
+            more.into_iter().for_each(|payload| line.send(self.now, &payload));
+        }
+        for datagram in line.arrived(self.now) {
             let packet = Packet::parse(&datagram).expect("we made it");
             let at = self.now.since(MediaTime::ZERO);
             let mut pressed = vec![];
@@ -109,6 +144,9 @@ impl World {
 
     fn key_arrived(&mut self, digit: cordboard_sip::dtmf::Digit) {
         let duration_ms = u32::try_from(digit.duration.as_millis()).expect("seconds at most");
+        if let Some(tick) = self.caller.ticks.last_mut() {
+            tick.keyed = true;
+        }
         self.caller_event(LegEvent::Digit { digit: digit.key.sign(), duration_ms });
     }
 

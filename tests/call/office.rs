@@ -61,6 +61,8 @@ pub(crate) struct Office {
     pub(crate) dead: bool,
     /// Context packets that were enqueued.
     pub(crate) packets: Vec<Arc<ContextPacket>>,
+    /// How many of them were enqueued before: their agents were lost.
+    pub(crate) again: usize,
     pub(crate) reports: Vec<DeskReport>,
     pub(crate) withdrawals: u32,
     pub(crate) notes: Vec<DeskEntry>,
@@ -87,6 +89,7 @@ impl Office {
             deadline: None,
             dead: false,
             packets: vec![],
+            again: 0,
             reports: vec![],
             withdrawals: 0,
             notes: vec![],
@@ -102,6 +105,7 @@ impl Office {
     ) -> Vec<Input<'static>> {
         let packet_id = packet.packet_id.clone();
         self.packets.push(packet);
+        self.again += usize::from(again);
         let priority = if again { PRIORITY_AGAIN } else { 0 };
         self.tell(now, desk::Input::Enqueued { call: call(), queue, packet_id, priority })
     }

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use cordboard::call::CallSettings;
+use cordboard::call::{CallSettings, Input};
 use cordboard::timeline::{AsideKind, What};
 use cordboard::turn::{BargeIn, TurnSettings};
 use cordboard_audio::MediaTime;
@@ -127,6 +127,25 @@ fn after_a_stop_nothing_of_the_line_is_played() {
     // The tick after it has the last of the fade.
     let after = levels(&world, stopped + Duration::from_millis(40), world.now);
     assert!(after.iter().all(|level| *level < 0.001), "{after:?}");
+}
+
+#[test]
+fn what_was_lowered_for_a_caller_when_the_call_ends_was_not_heard() {
+    for stops_it in [true, false] {
+        let mut world = into_greeting(620);
+        world.caller.speak(world.now, Duration::from_millis(400));
+        world.awaits("lowered", 200, |what| matches!(what, What::Ducked { .. }));
+        world.run(120);
+        assert_eq!(stops(&world), 0, "{}", world.story());
+        match stops_it {
+            true => world.give(Input::Stop),
+            false => world.hangs_up(),
+        }
+        let heard =
+            |what: &What| matches!(what, What::PromptEnded { heard, .. } if heard == "Hello, this");
+        assert!(world.has(heard), "{}", world.story());
+        world.ends(20_000);
+    }
 }
 
 #[test]

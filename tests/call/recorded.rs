@@ -9,6 +9,7 @@ use cordboard::timeline::{Outcome, What};
 use cordboard_audio::vad::SpeechMeter;
 use cordboard_audio::{SampleRate, read_mono};
 
+use super::detector::Detector;
 use super::talks::greeted;
 use super::world::World;
 
@@ -39,7 +40,7 @@ fn digits(speaker: &str, digits: &str) -> Option<Vec<f32>> {
 
 fn world() -> World {
     let mut world = World::ringing();
-    world.vad = Some(SpeechMeter::earshot());
+    world.detector = Detector::Real(SpeechMeter::earshot());
     greeted(world)
 }
 
@@ -71,7 +72,7 @@ fn a_real_detector_lets_a_voice_lower_a_prompt_at_once_and_stop_it_soon() {
     for speaker in SPEAKERS {
         let Some(number) = digits(speaker, "123456") else { return };
         let mut world = World::ringing();
-        world.vad = Some(SpeechMeter::earshot());
+        world.detector = Detector::Real(SpeechMeter::earshot());
         world.connect();
         world.hears_begin("Hello, this is the automated assistant");
         world.run(600);

@@ -1,4 +1,4 @@
-//! Ears, voice and tools by script: what each answers, after how long, or that it does not.
+//! Ears, judge, voice and tools by script: what each answers, after how long, or that it does not.
 
 use std::collections::VecDeque;
 
@@ -33,6 +33,17 @@ pub(crate) enum Mouth {
     Break { after_words: usize },
     /// Says nothing, ever.
     Dead,
+}
+
+/// How a judge of turns behaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Judge {
+    /// Says at once that the turn is over, this likely.
+    Says(f32),
+    /// Says so later.
+    Late { after_ms: u64, probability: f32 },
+    /// Says nothing, ever.
+    Silent,
 }
 
 /// Parts of an answer, each so long after the request; or why there is none.

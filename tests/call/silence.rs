@@ -22,6 +22,9 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(3);
 const AUDIBLE_RMS: f32 = 0.003_162;
 /// Within this time of the last voice the turn is not over, where open talk is expected.
 const IN_TURN: Duration = Duration::from_millis(700);
+/// A turn lasts through pauses as long as this, where more is expected; a key in one is of the
+/// turn.
+const PAUSE_IN_TURN: Duration = Duration::from_millis(2_200);
 /// A rest within music.
 const REST: Duration = Duration::from_millis(600);
 
@@ -228,9 +231,9 @@ impl Meter {
         }
     }
 
-    /// From now on the caller waits for us, whatever was before.
+    /// From now on the caller waits for us, whatever was before; who has us on hold does not.
     fn is_ours(&mut self, at: MediaTime) {
-        if self.turn != Turn::Ours {
+        if self.turn != Turn::Ours && !self.held {
             (self.turn, self.ours) = (Turn::Ours, at);
         }
     }
@@ -255,11 +258,14 @@ impl Meter {
                 if self.said && !self.is_at_work() && self.turn == Turn::Ours {
                     // The question was whole, and is the caller's to answer still.
                     self.turn = Turn::Open;
+                } else if self.turn == Turn::Ours && !self.is_at_work() && self.has_keyed() {
+                    // What was no speech was no turn: it is the keys that go on.
+                    self.turn = Turn::Keying;
                 }
             }
             What::Keyed { role: LegRole::Caller, .. } => {
                 (self.keyed, self.mute) = (Some(at), false);
-                if self.speaking && at.since(self.quiet) < IN_TURN {
+                if self.speaking && at.since(self.quiet) < PAUSE_IN_TURN {
                     // Still the caller's own turn: the key is the last of it.
                     self.quiet = at;
                 }
@@ -295,6 +301,11 @@ impl Meter {
         self.speaking && at.since(self.spoke) < IN_TURN
     }
 
+    /// Whether a key was pressed since the caller began to make a sound.
+    fn has_keyed(&self) -> bool {
+        self.keyed.is_some_and(|keyed| keyed >= self.began)
+    }
+
     fn is_at_work(&self) -> bool {
         self.tools > 0 || self.seeking.is_some()
     }
@@ -308,7 +319,8 @@ impl Meter {
             }
             What::ToolAnswered { .. } => self.tools = self.tools.saturating_sub(1),
             What::EscalationTriggered { .. } => {
-                self.seeking = Some(false);
+                // A tool that has not answered by now is waited for no more.
+                (self.seeking, self.tools) = (Some(false), 0);
                 self.speaking = false;
                 self.is_ours(at);
             }
@@ -381,6 +393,7 @@ mod tests {
             at: MediaTime::from_millis(20 * n),
             spoke: false,
             keyed: false,
+            voice: 0.0,
             packets: 1,
             sound: vec![level; 160],
             debt: Debt::Never,
@@ -463,6 +476,9 @@ mod tests {
     fn a_bridge_and_a_hold_of_the_callers_are_nobodys_silence_and_a_tool_is_ours() {
         let bridged = What::Bridged { agent: "ada".to_owned() };
         let held = What::Held { role: LegRole::Caller };
+        let said = What::CallerBegan { over_assistant: false };
+        let entries = vec![(0, What::Answered), (0, held.clone()), (500, said)];
+        assert_eq!(found_ms(entries, &[(9_000, 0.0)]), 0, "words of before the hold");
         for (rest, expected) in [(bridged, 0), (held, 0), (What::PacketFetched, 9_000)] {
             let entries = vec![(0, What::Answered), (0, rest)];
             assert_eq!(found_ms(entries, &[(9_000, 0.0)]), expected);

@@ -1,238 +1,113 @@
-//! Whole calls of simulated callers, each drawn from a seed: how long they wait, pause and
-//! interrupt is drawn from 82 calls of the Harper Valley corpus (5, 50 and 95 of 100 of its
-//! callers), and from worse ones who cough, acknowledge, say nothing, key, and hang up at any
-//! point; over lines that lose and delay, with engines that are late, wrong, silent or dead.
+//! Whole calls of simulated callers, each drawn from a seed: `make sim SEED=n CALLS=m`. A call that
+//! breaks a promise is told with the command that plays it again, and its timeline.
 //!
-//! `make sim SEED=n CALLS=m`; a call that breaks a promise is told with the command that plays it
-//! again. Its timeline is in the message above.
+//! `make sim BREAK=overlap` breaks something on purpose, so that it is seen whether it is found.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cordboard::call::Input;
 use cordboard::timeline::What;
-use cordboard_audio::level::rms;
-use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
-use rand::{Rng, SeedableRng};
 
-use super::network::Line;
-use super::office::Habit;
-use super::properties;
-use super::services::{Ears, Mouth, ToolLine};
+use super::properties::{PROMISES, Promise};
+use super::silence;
 use super::world::World;
+
+#[path = "simulation/broken.rs"]
+mod broken;
+#[path = "simulation/caller.rs"]
+mod caller;
+#[path = "simulation/engines.rs"]
+mod engines;
+#[path = "simulation/floor.rs"]
+mod floor;
+#[path = "simulation/history.rs"]
+mod history;
+#[path = "simulation/sound.rs"]
+mod sound;
+#[path = "simulation/tally.rs"]
+mod tally;
+
+pub(crate) use broken::Broken;
+use caller::Caller;
+use tally::Tally;
 
 /// Calls where nobody says how many.
 const CALLS: u64 = 150;
-/// Acts of one caller at most.
-const ACTS: u32 = 14;
+/// Calls with something broken after which at the latest it has to be found.
+const FOUND_BY: u64 = 60;
+/// Timelines that are shown; of what else is broken only the commands are.
+const SHOWN: usize = 5;
 
-/// 5, 50 and 95 of 100 are not above these, ms.
-type Spread = [u64; 3];
-/// From the end of a question to the answer.
-const GAP: Spread = [708, 1_544, 3_710];
-/// Within a turn, and between groups of digits.
-const PAUSE: Spread = [525, 1_030, 2_890];
-const DIGIT_PAUSE: Spread = [546, 740, 2_196];
-/// A segment of speech.
-const SEGMENT: Spread = [374, 1_500, 4_290];
-
-const WORDS: [&str; 14] = [
-    "where is my order",
-    "where is my order one two three four five six",
-    "one two three four five six",
-    "one two three",
-    "yes",
-    "no",
-    "i want to speak to a person",
-    "change my address",
-    "elm street five in springfield",
-    "repeat that",
-    "slower please",
-    "the weather is fine today",
-    "help",
-    "",
+/// What is promised of simulated calls beside what is of all.
+const ALSO: [(&str, Promise); 3] = [
+    ("floor", floor::is_left_to_the_caller),
+    ("stop", floor::nothing_sounds_after_a_stop),
+    ("history", history::is_what_was_heard),
 ];
-const ACKNOWLEDGEMENTS: [&str; 5] = ["mm-hm", "okay", "yeah", "right", "thank you"];
 
-/// A simulated caller.
-struct Caller {
-    dice: StdRng,
-    world: World,
+/// A call that was played.
+#[derive(Debug)]
+struct Played {
+    seed: u64,
+    /// The promises that it broke, by name, and how.
+    faults: Vec<(&'static str, String)>,
+    /// Its timeline, where it broke any.
+    story: String,
+    tally: Tally,
 }
 
-impl Caller {
-    fn ringing(seed: u64) -> Self {
-        let mut dice = StdRng::seed_from_u64(seed);
-        let staff = vec![("ada", habits(&mut dice)), ("bob", habits(&mut dice))];
-        let mut world = World::staffed(staff);
-        let worst = dice.random_range(0..4);
-        if worst > 0 {
-            world.line = Some(Line::new(worst * worst, 15 * worst, seed));
-        }
-        world.tools.extend((0..dice.random_range(0..4)).map(|_| tool(&mut dice)));
-        Self { dice, world }
+/// Plays the call of a seed.
+fn play(seed: u64, broken: Option<Broken>) -> Played {
+    let mut caller = Caller::ringing(seed, broken);
+    let panic = catch_unwind(AssertUnwindSafe(|| caller.calls())).err();
+    let mut faults = vec![];
+    if let Some(panic) = panic {
+        let said = panic.downcast_ref::<String>().map_or("a panic", String::as_str);
+        faults.push(("no panic", said.lines().next().unwrap_or_default().to_owned()));
+    } else {
+        let all = PROMISES.iter().chain(&ALSO);
+        let kept = all.map(|(name, promise)| (*name, promise(&caller.world)));
+        faults.extend(kept.filter_map(|(name, kept)| Some((name, kept.err()?))));
     }
+    let story = if faults.is_empty() { String::new() } else { caller.world.story() };
+    let tally = Tally::of(&caller.world, caller.is_real());
+    // What the world itself would say of it in the end is said already.
+    caller.world.entries.clear();
+    caller.world.caller.ticks.clear();
+    Played { seed, faults, story, tally }
+}
 
-    fn drawn(&mut self, [low, middle, high]: Spread) -> u64 {
-        if self.dice.random_bool(0.5) {
-            self.dice.random_range(low..=middle)
-        } else {
-            self.dice.random_range(middle..=high)
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        self.world.over.is_some() || self.world.hung_up.is_some()
-    }
-
-    /// Waits until nothing is said any more, and the time that callers take then; now and then not.
-    fn waits(&mut self) {
-        let patience = self.dice.random_range(0..12_000);
-        let mut quiet_ms = 0;
-        let mut waited_ms = 0;
-        let gap_ms = self.drawn(GAP);
-        while quiet_ms < gap_ms && waited_ms < patience && !self.is_over() {
-            self.world.run(20);
-            waited_ms += 20;
-            let sounds = self.world.caller.ticks.last().is_some_and(|tick| tick.sounds());
-            quiet_ms = if sounds { 0 } else { quiet_ms + 20 };
-        }
-    }
-
-    /// Says something in one to three segments.
-    fn speaks(&mut self, text: &str, pauses: Spread) {
-        if !text.is_empty() {
-            self.world.script.push(text, self.dice.random_range(0.3..1.0));
-        }
-        for segment in 0..self.dice.random_range(1..4) {
-            if segment > 0 {
-                let pause_ms = self.drawn(pauses);
-                self.world.run(pause_ms);
-            }
-            let long_ms = self.drawn(SEGMENT);
-            self.world.utters(long_ms);
-            if self.is_over() || self.dice.random_bool(0.6) {
-                return;
-            }
-        }
-    }
-
-    fn acts(&mut self) {
-        match self.dice.random_range(0..100) {
-            0..40 => {
-                self.waits();
-                let text = *WORDS.choose(&mut self.dice).expect("there are words");
-                let digits = text.starts_with("one");
-                self.speaks(text, if digits { DIGIT_PAUSE } else { PAUSE });
-            }
-            40..52 => {
-                let text = *ACKNOWLEDGEMENTS.choose(&mut self.dice).expect("there are some");
-                self.world.script.push(text, 0.9);
-                let long_ms = self.dice.random_range(160..600);
-                self.world.utters(long_ms);
-            }
-            52..62 => {
-                // Shorter ones are clicks, to which nobody owes an answer.
-                let long_ms = self.dice.random_range(160..900);
-                self.world.utters(long_ms);
-            }
-            62..72 => {
-                let text = *WORDS.choose(&mut self.dice).expect("there are words");
-                self.speaks(text, PAUSE);
-            }
-            72..82 => {
-                let keys = self.dice.random_range(1..8);
-                for _ in 0..keys {
-                    let key = *b"0123456789*#".choose(&mut self.dice).expect("there are keys");
-                    self.world.keys(&char::from(key).to_string());
+/// Plays so many calls on all cores; gives those that broke a promise, and what went on in all.
+fn play_all(first: u64, calls: u64, broken: Option<Broken>) -> (Vec<Played>, Tally) {
+    let (next, found) = (AtomicU64::new(0), Mutex::new((vec![], Tally::default())));
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let nth = next.fetch_add(1, Ordering::Relaxed);
+                    if nth >= calls {
+                        return;
+                    }
+                    let played = play(first + nth, broken);
+                    let mut found = found.lock().expect("nobody panics with it");
+                    found.1.add(&played.tally);
+                    if !played.faults.is_empty() {
+                        found.0.push(played);
+                    }
                 }
-            }
-            82..88 => {
-                let silent_ms = self.dice.random_range(1_000..9_000);
-                self.world.run(silent_ms);
-            }
-            88..92 => self.world.ears = ears(&mut self.dice),
-            92..96 => self.world.mouth = mouth(&mut self.dice),
-            96..99 => self.world.caller.muted = self.dice.random_bool(0.3),
-            _ => self.world.hangs_up(),
+            });
         }
-        let then_ms = self.dice.random_range(0..2_500);
-        self.world.run(then_ms);
-    }
-
-    fn calls(mut self) {
-        self.world.connect();
-        for _ in 0..self.dice.random_range(1..ACTS) {
-            if self.is_over() {
-                break;
-            }
-            self.acts();
-        }
-        if !self.is_over() && !self.world.has_left() {
-            match self.dice.random_bool(0.2) {
-                true => self.world.give(Input::Stop),
-                false => self.world.hangs_up(),
-            }
-        }
-        self.world.ends(60_000);
-        properties::keeps_its_promises(&self.world);
-        nothing_sounds_after_a_stop(&self.world);
-    }
+    });
+    let (mut faulty, tally) = found.into_inner().expect("nobody panics with it");
+    faulty.sort_by_key(|played| played.seed);
+    (faulty, tally)
 }
 
-fn habits(dice: &mut StdRng) -> Vec<Habit> {
-    let habit = |dice: &mut StdRng| match dice.random_range(0..6) {
-        0..3 => Habit::keys('1'),
-        3 => Habit::keys('2'),
-        4 => Habit::Refuses { after_ms: dice.random_range(250..4_000), code: 486 },
-        _ => Habit::Absent,
-    };
-    (0..dice.random_range(0..3)).map(|_| habit(dice)).collect()
-}
-
-fn tool(dice: &mut StdRng) -> ToolLine {
-    match dice.random_range(0..7) {
-        0..4 => ToolLine::found(dice.random_range(20..7_000)),
-        4..6 => ToolLine::fails(dice.random_range(20..7_000)),
-        _ => ToolLine::never(),
-    }
-}
-
-fn ears(dice: &mut StdRng) -> Ears {
-    match dice.random_range(0..5) {
-        0..2 => Ears::Answer { after_ms: dice.random_range(50..1_900) },
-        2 => Ears::Full,
-        3 => Ears::GiveUp { after_ms: 700 },
-        _ => Ears::Dead,
-    }
-}
-
-fn mouth(dice: &mut StdRng) -> Mouth {
-    match dice.random_range(0..5) {
-        0..2 => Mouth::Speak { after_ms: dice.random_range(20..4_000) },
-        2 => Mouth::Refuse { after_ms: 100 },
-        3 => Mouth::Break { after_words: 2 },
-        _ => Mouth::Dead,
-    }
-}
-
-/// Where speech has stopped the assistant and nothing was said since, nothing is heard of it.
-fn nothing_sounds_after_a_stop(world: &World) {
-    let mut entries = world.entries.iter().peekable();
-    while let Some(entry) = entries.next() {
-        let next_ms = entries.peek().map_or(u64::MAX, |next| next.at_ms);
-        if !matches!(entry.what, What::Interrupted { .. }) {
-            continue;
-        }
-        // A tick has the fade, and one more may have been on its way.
-        let quiet = entry.at_ms + 60..next_ms;
-        let ticks = world.caller.ticks.iter();
-        let after = ticks.filter(|tick| quiet.contains(&tick.at.as_millis()));
-        let loudest = after.map(|tick| rms(&tick.sound)).fold(0.0, f32::max);
-        assert!(loudest < 0.003, "{loudest} after {}\n{}", entry.at_ms, world.story());
-    }
+fn again(seed: u64, broken: Option<Broken>) -> String {
+    let broken = broken.map_or_else(String::new, |it| format!(" BREAK={}", it.names().0));
+    format!("make sim SEED={seed} CALLS=1{broken}")
 }
 
 fn setting(name: &str) -> Option<u64> {
@@ -243,28 +118,40 @@ fn setting(name: &str) -> Option<u64> {
 fn simulated_callers_are_kept_every_promise() {
     let first = setting("SEED").unwrap_or(1);
     let calls = setting("CALLS").unwrap_or(CALLS);
-    let (next, broken) = (AtomicU64::new(0), Mutex::new(Vec::new()));
-    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let nth = next.fetch_add(1, Ordering::Relaxed);
-                    if nth >= calls {
-                        return;
-                    }
-                    let seed = first + nth;
-                    let call = AssertUnwindSafe(|| Caller::ringing(seed).calls());
-                    if catch_unwind(call).is_err() {
-                        broken.lock().expect("nobody panics with it").push(seed);
-                    }
-                }
-            });
-        }
+    let name = std::env::var("BREAK").unwrap_or_default();
+    let broken = Broken::named(&name);
+    assert!(name.is_empty() || broken.is_some(), "BREAK is one of {:?}", Broken::ALL);
+    let (faulty, tally) = play_all(first, calls, broken);
+    println!("{tally}\n{calls} calls from seed {first}: {} broke a promise", faulty.len());
+    for Played { seed, faults, story, .. } in faulty.iter().take(SHOWN) {
+        println!("{}\n{story}", again(*seed, broken));
+        faults.iter().for_each(|(name, what)| println!("seed {seed}, {name}: {what}"));
+    }
+    let lines = faulty.iter().map(|played| {
+        let names: Vec<&str> = played.faults.iter().map(|(name, _)| *name).collect();
+        format!("{}  # {}", again(played.seed, broken), names.join(", "))
     });
-    let broken = broken.into_inner().expect("nobody panics with it");
-    println!("{calls} calls from seed {first}: {} broken", broken.len());
-    let again: Vec<String> =
-        broken.iter().map(|seed| format!("make sim SEED={seed} CALLS=1")).collect();
-    assert!(broken.is_empty(), "play again with\n{}", again.join("\n"));
+    let lines: Vec<String> = lines.collect();
+    assert!(faulty.is_empty(), "play again with\n{}", lines.join("\n"));
+}
+
+#[test]
+fn whatever_is_broken_on_purpose_is_found_by_the_promise_that_it_breaks() {
+    for broken in Broken::ALL {
+        let (name, promise) = broken.names();
+        let mut calls = (1..=FOUND_BY).map(|seed| play(seed, Some(broken)));
+        let tells = |played: &Played| played.faults.iter().any(|(name, _)| *name == promise);
+        assert!(calls.any(|played| tells(&played)), "{name} is not found by {promise}");
+    }
+}
+
+/// How often something was noted in a call.
+fn noted(world: &World, is_it: impl Fn(&What) -> bool) -> u64 {
+    world.count(is_it) as u64
+}
+
+/// The longest silence that nobody explained, ms.
+fn silence_ms(world: &World) -> u64 {
+    let longest = silence::longest(&world.entries, &world.caller.ticks);
+    u64::try_from(longest.lasting.as_millis()).unwrap_or(u64::MAX)
 }

@@ -12,15 +12,16 @@ use cordboard::conversation::{Flow, Invocation};
 use cordboard::escalation::Rules;
 use cordboard::timeline::{CallId, Entry, LegKind, LegRole, Links, Outcome, What};
 use cordboard::turn::TurnSettings;
-use cordboard_audio::vad::SpeechMeter;
 use cordboard_audio::{MediaTime, SampleRate, tone};
 use cordboard_models::speech::AnswerRequest;
 
+use super::detector::Detector;
 use super::handset::{Debt, Handset};
 use super::network::Line;
 use super::office::{Habit, Office};
-use super::services::{Ears, Model, Mouth, Script, ToolLine};
+use super::services::{Ears, Judge, Model, Mouth, Script, ToolLine};
 use super::silence;
+use super::simulation::Broken;
 
 #[path = "carrying.rs"]
 mod carrying;
@@ -63,8 +64,10 @@ pub(crate) struct World {
     pub(crate) agent_line: Option<AgentLine>,
     pub(crate) office: Office,
     pub(crate) ears: Ears,
-    /// A detector that listens to what is heard; the level decides where there is none.
-    pub(crate) vad: Option<SpeechMeter>,
+    /// Who says what of the caller is speech.
+    pub(crate) detector: Detector,
+    /// Who says whether a turn is over.
+    pub(crate) judge: Judge,
     pub(crate) mouth: Mouth,
     pub(crate) script: Script,
     pub(crate) model: Model,
@@ -92,12 +95,18 @@ pub(crate) struct World {
     pub(crate) sound_judge: Option<(u64, f32)>,
     /// The fault that the scenario injects; a line tells what the caller then heard.
     pub(crate) fault: Option<&'static str>,
+    /// What is broken on purpose, so that it is seen whether anybody notices.
+    pub(crate) broken: Option<Broken>,
+    /// What was known of the call at its ring, and its settings: it can be run again.
+    pub(crate) rung: (CallFacts, CallSettings),
     agenda: BTreeMap<(MediaTime, u64), Due>,
     at_once: VecDeque<Input<'static>>,
     next: u64,
     dials: u32,
     caller_gone: bool,
     pending: u32,
+    /// Tools that nobody waits for any more: a person was called for instead.
+    given_up: u32,
     queued: bool,
     accepted: bool,
     bridged: bool,
@@ -170,6 +179,7 @@ impl World {
         settings: CallSettings,
     ) -> Self {
         let mut world = Self {
+            rung: (facts.clone(), settings.clone()),
             call: Call::new(facts, settings),
             now: MediaTime::ZERO,
             entries: vec![],
@@ -178,7 +188,8 @@ impl World {
             agent_line: None,
             office: Office::new(staff),
             ears: Ears::Answer { after_ms: 250 },
-            vad: None,
+            detector: Detector::Level,
+            judge: Judge::Says(0.5),
             mouth: Mouth::Speak { after_ms: 120 },
             script: Script::default(),
             model: Model::default(),
@@ -196,12 +207,14 @@ impl World {
             ranks_ms: Some(400),
             sound_judge: None,
             fault: None,
+            broken: None,
             agenda: BTreeMap::new(),
             at_once: VecDeque::new(),
             next: 0,
             dials: 0,
             caller_gone: false,
             pending: 0,
+            given_up: 0,
             queued: false,
             accepted: false,
             bridged: false,
@@ -312,7 +325,9 @@ impl World {
 
     pub(crate) fn leaves(&mut self, cause: EndCause) {
         self.caller_gone = true;
-        self.caller_event(LegEvent::Ended { cause });
+        if self.broken != Some(Broken::Hangup) {
+            self.caller_event(LegEvent::Ended { cause });
+        }
     }
 
     pub(crate) fn agent_event(&mut self, event: LegEvent<'static>) {
@@ -432,6 +447,7 @@ impl World {
             match entry.remove() {
                 Due::Input(input) => {
                     self.pending -= u32::from(matches!(input, Input::ToolAnswered { .. }));
+                    self.given_up = self.given_up.min(self.pending);
                     self.give(input);
                 }
                 Due::Agent(dial, event) => {
@@ -447,7 +463,7 @@ impl World {
     const fn debt(&self) -> Debt {
         if self.bridged || self.held {
             Debt::Never
-        } else if self.pending > 0 || self.queued {
+        } else if self.pending > self.given_up || self.queued {
             Debt::Always
         } else {
             Debt::Turn
@@ -456,7 +472,7 @@ impl World {
 
     fn enter(&mut self, entry: Entry) {
         match entry.what {
-            What::EscalationTriggered { .. } => self.queued = true,
+            What::EscalationTriggered { .. } => (self.queued, self.given_up) = (true, self.pending),
             What::Bridged { .. } => (self.queued, self.bridged) = (false, true),
             What::NobodyCame { .. } => self.queued = false,
             What::AgentAccepted { .. } => self.accepted = true,
