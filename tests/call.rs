@@ -31,6 +31,8 @@ mod network;
 mod office;
 #[path = "call/overlaps.rs"]
 mod overlaps;
+#[path = "call/pauses.rs"]
+mod pauses;
 #[path = "call/properties.rs"]
 mod properties;
 #[path = "call/recorded.rs"]

@@ -9,6 +9,7 @@ use cordboard::settings::{BargeInChoice, PortRange, RouteSettings, Settings, Tur
 use cordboard::shell::Service;
 use cordboard_sip::access::Access;
 use cordboard_sip::endpoint::{DialRequest, Endpoint, EndpointConfig, Leg, LegSignal, T1};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, OURS, Options, THEIRS, lasting, ready};
 
@@ -56,8 +57,20 @@ async fn run(options: &Options, folder: &Path) -> Result<(), Failure> {
         legs.push(leg);
     }
     ready(options.calls)?;
-    let over = tokio::time::timeout(lasting(options), tokio::signal::ctrl_c()).await;
-    drop(over);
+    let mut stopped = signal(SignalKind::terminate())?;
+    drop(tokio::time::timeout(lasting(options), stopped.recv()).await);
+    tell_judgements(&service).await
+}
+
+/// Tells how many turns were judged by their sound, and how many were to be and were not.
+async fn tell_judgements(service: &Service) -> Result<(), Failure> {
+    let page = reqwest::get(format!("http://{}/metrics", service.api())).await?.text().await?;
+    let told = page.lines().filter(|line| {
+        line.starts_with("cordboard_turn_judgement_seconds_count")
+            || line.starts_with("cordboard_turn_judgement_seconds_sum")
+            || line.starts_with("cordboard_turn_judgements_shed_total")
+    });
+    told.for_each(|line| eprintln!("{line}"));
     Ok(())
 }
 
@@ -84,6 +97,9 @@ fn settings(options: &Options, folder: &Path) -> Result<Settings, Failure> {
     settings.models.voice_engine = "stub".to_owned();
     if options.no_turn_judge {
         settings.models.turn_judge = TurnJudgeChoice::None;
+    }
+    if let Some(percent) = options.turn_judge_percent {
+        settings.models.turn_judge_percent = percent;
     }
     if options.cut {
         settings.turn.barge_in = BargeInChoice::Cut;

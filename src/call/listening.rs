@@ -36,7 +36,12 @@ impl Call {
         Ok(())
     }
 
-    fn floor_event(&mut self, now: MediaTime, event: FloorEvent) -> Result<(), CallError> {
+    /// Does what an event of the floor means.
+    pub(super) fn floor_event(
+        &mut self,
+        now: MediaTime,
+        event: FloorEvent,
+    ) -> Result<(), CallError> {
         match event {
             FloorEvent::Onset => {
                 let job = self.job();

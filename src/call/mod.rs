@@ -14,10 +14,10 @@
 //! ```
 //!
 //! Inside: `hearing` (the caller's words), `voice` (what is said on a leg), `leg` (ears and mouth
-//! of one far end), `far_ends` (what those do), `listening`, `pausing` and `dialog` (between
-//! the caller and the conversation), `handover` (what the escalation wants done), `footing` (sound that flows one
-//! way only, a hold without end), `punctual` (ticks that did not come), `tick`, `ending`, `rescue`
-//! (what goes on after a panic).
+//! of one far end), `far_ends` (what those do), `listening`, `pausing` and `dialog` (between the
+//! caller and the conversation), `handover` (what the escalation wants done), `footing` (sound that
+//! flows one way only, a hold without end), `punctual` (ticks that did not come), `tick`, `ending`,
+//! `rescue` (what goes on after a panic).
 //! Deliberately absent: sockets, threads, clocks, engines.
 
 mod border;
@@ -264,7 +264,7 @@ impl Call {
             Input::Tick => self.tick(now)?,
             Input::Voice { probability } => self.voice_heard(now, probability)?,
             Input::Judged { probability } => self.words_judged(now, probability),
-            Input::SoundJudged { job, probability } => self.sound_judged(job, probability),
+            Input::SoundJudged { job, probability } => self.sound_judged(now, job, probability)?,
             Input::Recognized { job, hypothesis } => self.recognized(now, job, hypothesis)?,
             Input::Spoken { job, speech, last } => self.spoken(job, &speech, last),
             Input::Refused { job, why } => self.refused(now, job, why)?,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cordboard_audio::MediaTime;
 
-use super::{Call, Job, JobId, Judgement, Output};
+use super::{Call, CallError, Job, JobId, Judgement, Output};
 use crate::turn::WORDS_JUDGED_AT;
 
 /// Sound from before the first voice that belongs to the turn: a soft consonant, and the room.
@@ -45,10 +45,18 @@ impl Call {
     }
 
     /// Takes what the sound says.
-    pub(super) fn sound_judged(&mut self, job: JobId, over: f32) {
+    pub(super) fn sound_judged(
+        &mut self,
+        now: MediaTime,
+        job: JobId,
+        over: f32,
+    ) -> Result<(), CallError> {
         if self.pausing.open.take_if(|open| *open == job).is_some() {
-            self.floor.sound_judged(over);
+            for event in self.floor.sound_judged(now, over).into_iter().flatten() {
+                self.floor_event(now, event)?;
+            }
         }
+        Ok(())
     }
 
     /// Takes the news that nobody judges the sound; whether it was asked.

@@ -409,8 +409,8 @@ impl Default for TurnSettings {
             speech_off: 0.35,
             min_speech_ms: 100,
             barge_in: BargeInChoice::Decide,
-            duck_ms: 60,
-            cut_ms: 60,
+            duck_ms: 40,
+            cut_ms: 20,
         }
     }
 }

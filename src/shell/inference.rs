@@ -2,9 +2,10 @@
 //!
 //! A recognition takes a session of its own from a fixed pool; where none is free it is refused,
 //! and the call asks for the keypad. A synthesis waits in one bounded queue; where that is full it
-//! is refused too. A turn is judged by its sound while there is time for it. Each place has a line-up of engines in order of preference, and goes on with
-//! the next where one fails within a turn (`failover`). Answers of language models over the network
-//! need no thread: so many at once, then they are refused. Nothing here decides anything of a call.
+//! is refused too. A turn is judged by its sound while there is time for it. Each place has a
+//! line-up of engines in order of preference, and goes on with the next where one fails within a
+//! turn (`failover`). Answers of language models over the network need no thread: so many at once,
+//! then they are refused. Nothing here decides anything of a call.
 
 mod answers;
 mod ears;

@@ -29,14 +29,22 @@ use super::overlap::Overlap;
 use super::{BargeIn, Heard, TurnSettings, Verdicts};
 
 /// Silence within a turn after which the judges are asked first, and how often then.
-const JUDGE_FROM: Duration = Duration::from_millis(60);
+const JUDGE_FROM: Duration = Duration::from_millis(20);
 const JUDGE_EVERY: Duration = Duration::from_millis(100);
+/// From this probability of speech on a pause is the closure of a "p" or a "t", hardly more.
+const SURELY_VOICE: f32 = 0.98;
 /// Voice that ends a pause: a click in it is none.
 const RESUMES: Duration = Duration::from_millis(60);
 /// Silence that ends an onset which never grew into speech.
 const ONSET_GAP: Duration = Duration::from_millis(160);
 /// Silence after which what was ducked for rises again.
 const RELEASE_GAP: Duration = Duration::from_millis(240);
+/// A silence in a turn is a pause from here on, and so much of the longest is remembered at the
+/// next.
+const PAUSE_FROM: Duration = Duration::from_millis(300);
+const REMEMBERED: f32 = 0.8;
+/// Who goes on so soon after what was taken for the end had not ended.
+const GOES_ON_WITHIN: Duration = Duration::from_millis(2_500);
 /// Length of the stretch that one frame stands for.
 const FRAME: Duration = Duration::from_millis(20);
 
@@ -120,6 +128,8 @@ enum State {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Over {
     overlap: Overlap,
+    /// Since its last frame.
+    silence: Duration,
     /// Speech before that, and whether all of it may have been an echo.
     past: Duration,
     loud: bool,
@@ -137,6 +147,10 @@ pub struct Floor {
     settings: TurnSettings,
     expectation: Arc<Expectation>,
     verdicts: Verdicts,
+    /// The longest pause of late after which the caller went on.
+    own_pause: Duration,
+    /// Where the last turn ended, while nothing has been said since.
+    unanswered: Option<MediaTime>,
     state: State,
     talk_over: Over,
 }
@@ -149,6 +163,8 @@ impl Floor {
             settings,
             expectation: Arc::default(),
             verdicts: Verdicts::default(),
+            own_pause: Duration::ZERO,
+            unanswered: None,
             state: State::Silent,
             talk_over: Over::default(),
         }
@@ -164,9 +180,20 @@ impl Floor {
         self.verdicts.words = Some(over);
     }
 
-    /// Takes the same by the sound of the turn up to the present pause.
-    pub const fn sound_judged(&mut self, over: f32) {
+    /// Takes the same by the sound of the turn up to the present pause; the turn may be over at
+    /// once, which is told as after a frame.
+    pub fn sound_judged(&mut self, now: MediaTime, over: f32) -> FloorEvents {
         self.verdicts.sound = Some(over);
+        let State::Speaking { began, last_voice, voiced, .. } = self.state else {
+            return FloorEvents::default();
+        };
+        let pause = self.pause_needed();
+        if now.since(last_voice) < pause || !voiced.is_zero() {
+            return FloorEvents::default();
+        }
+        self.state = State::Silent;
+        let (ended, manner) = (last_voice, Manner::Turn);
+        self.ended([Some(FloorEvent::Yielded { began, ended, manner }), None], None)
     }
 
     /// Whether the words leave open if the turn is over, and its sound may tell: digits are said in
@@ -180,6 +207,7 @@ impl Floor {
     /// Takes the 20 ms that end at `now`, and what the assistant does meanwhile.
     pub fn hear(&mut self, now: MediaTime, heard: &Heard, meanwhile: Meanwhile) -> FloorEvents {
         let was_silent = self.state == State::Silent;
+        self.unanswered = self.unanswered.filter(|_| meanwhile == Meanwhile::Listens);
         let own = match self.state {
             State::Silent => [self.silent(now, heard.probability), None],
             State::Onset { began, last_voice, voiced } => {
@@ -190,7 +218,7 @@ impl Floor {
         if was_silent {
             self.talk_over = Over::default();
         }
-        let over = self.talk_over(now, heard, meanwhile);
+        let over = self.talk_over(heard, meanwhile);
         if self.state == State::Silent {
             return self.ended(own, over);
         }
@@ -245,27 +273,24 @@ impl Floor {
             self.state = State::Onset { began, last_voice: now, voiced };
             return None;
         }
+        if let Some(ended) = self.unanswered.take()
+            && began.since(ended) < GOES_ON_WITHIN
+        {
+            self.paused(began.since(ended));
+        }
         let (last_voice, judged) = (now, Duration::ZERO);
         self.state = State::Speaking { began, last_voice, voiced, judged };
         Some(FloorEvent::Began { at: began })
     }
 
     fn speaking(&mut self, now: MediaTime, heard: &Heard) -> [Option<FloorEvent>; 2] {
-        let State::Speaking { began, last_voice, voiced, judged } = &mut self.state else {
+        let voice = heard.probability >= self.settings.voice_off && !heard.hushed;
+        let resumed = self.follow(now, voice);
+        let pause = self.pause_needed();
+        let State::Speaking { began, last_voice, judged, .. } = &mut self.state else {
             return [None, None];
         };
-        let mut resumed = None;
-        let voice = heard.probability >= self.settings.voice_off && !heard.hushed;
-        *voiced = if voice { *voiced + FRAME } else { Duration::ZERO };
-        if voice && (*voiced >= RESUMES || now.since(*last_voice) <= FRAME) {
-            *last_voice = now;
-            // What was heard of a pause says nothing of the next one.
-            self.verdicts.sound = None;
-            let paused = !std::mem::take(judged).is_zero();
-            resumed = paused.then_some(FloorEvent::Resumed);
-        }
         let silence = now.since(*last_voice);
-        let pause = self.settings.pause.needed(&self.expectation, self.verdicts);
         // Who makes a sound may be going on.
         let is_over = silence >= pause && !voice;
         if is_over || now.since(*began) >= self.settings.turn_max {
@@ -274,26 +299,52 @@ impl Floor {
             return [Some(FloorEvent::Yielded { began, ended, manner: Manner::Turn }), None];
         }
         let ask = if judged.is_zero() { JUDGE_FROM } else { *judged + JUDGE_EVERY };
-        let ask = silence >= ask;
+        let ask = !voice && silence >= ask && heard.probability < SURELY_VOICE;
         if ask {
             *judged = silence;
         }
         [None, ask.then_some(FloorEvent::Pausing).or(resumed)]
     }
 
-    /// What the speech over the assistant comes to.
-    fn talk_over(
-        &mut self,
-        now: MediaTime,
-        heard: &Heard,
-        meanwhile: Meanwhile,
-    ) -> Option<FloorEvent> {
-        let (State::Onset { last_voice, .. } | State::Speaking { last_voice, .. }) = self.state
-        else {
+    /// Follows the voice of who speaks; says where a pause is over that was asked about.
+    fn follow(&mut self, now: MediaTime, voice: bool) -> Option<FloorEvent> {
+        let State::Speaking { last_voice, voiced, judged, .. } = &mut self.state else {
             return None;
         };
+        *voiced = if voice { *voiced + FRAME } else { Duration::ZERO };
+        let goes_on = *voiced >= RESUMES || now.since(*last_voice) <= FRAME;
+        if !voice || !goes_on {
+            return None;
+        }
+        let pause = now.since(*last_voice).saturating_sub(*voiced);
+        *last_voice = now;
+        let was_judged = !std::mem::take(judged).is_zero();
+        // What was heard of a pause says nothing of the next one.
+        self.verdicts.sound = None;
+        self.paused(pause);
+        was_judged.then_some(FloorEvent::Resumed)
+    }
+
+    /// The pause that ends the turn as it stands.
+    fn pause_needed(&self) -> Duration {
+        self.settings.pause.needed(&self.expectation, self.verdicts, self.own_pause)
+    }
+
+    /// Learns that the caller has gone on after such a pause.
+    fn paused(&mut self, pause: Duration) {
+        if pause >= PAUSE_FROM {
+            self.own_pause = self.own_pause.mul_f32(REMEMBERED).max(pause);
+        }
+    }
+
+    /// What the speech over the assistant comes to.
+    fn talk_over(&mut self, heard: &Heard, meanwhile: Meanwhile) -> Option<FloorEvent> {
+        if self.state == State::Silent {
+            return None;
+        }
         let over = &mut self.talk_over;
         let speech = heard.probability >= self.settings.voice_off;
+        over.silence = if speech { Duration::ZERO } else { over.silence + FRAME };
         if meanwhile == Meanwhile::Listens {
             // What begins now, a late answer say, begins over who has the floor.
             over.stopped = false;
@@ -302,7 +353,7 @@ impl Floor {
             over.overlap.hear(heard, speech);
             over.loud |= speech && !over.overlap.may_be_echo();
         }
-        if now.since(last_voice) >= RELEASE_GAP {
+        if over.silence >= RELEASE_GAP {
             // What comes next is something else.
             over.past += std::mem::take(&mut over.overlap).speech_lasting();
             return std::mem::take(&mut over.ducked).then_some(FloorEvent::Released);
@@ -347,6 +398,7 @@ impl Floor {
         };
         let own = own.map(|event| match event {
             Some(FloorEvent::Yielded { began, ended, .. }) => {
+                self.unanswered = Some(ended);
                 Some(FloorEvent::Yielded { began, ended, manner })
             }
             other => other,

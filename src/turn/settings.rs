@@ -34,10 +34,14 @@ pub const WORDS_JUDGED_AT: Duration = Duration::from_millis(700);
 const SURE: f32 = 0.9;
 const OPEN: f32 = 0.3;
 
-/// Probabilities of the judge by sound, in the same way. Chosen on the settings half of the tuning
-/// bench.
-const SOUNDS_OVER: f32 = 0.9;
+/// Probabilities of the judge by sound, in the same way; in open talk, where a turn may go on after
+/// every sentence, it must be surer. Chosen on the settings half of the tuning bench.
+const SOUNDS_OVER: f32 = 0.5;
+const SOUNDS_OVER_IN_TALK: f32 = 0.9;
 const SOUNDS_OPEN: f32 = 0.3;
+
+/// How much longer than a caller's own pause the next may be.
+const OWN_AGAIN: f32 = 1.2;
 
 /// What judges think of a turn that has paused: the probability that it is over, 0 to 1, where one
 /// knows enough to give it.
@@ -75,7 +79,7 @@ pub enum BargeIn {
 
 impl Default for BargeIn {
     fn default() -> Self {
-        Self::Decide { duck: Duration::from_millis(60) }
+        Self::Decide { duck: Duration::from_millis(40) }
     }
 }
 
@@ -138,22 +142,23 @@ impl Default for TurnSettings {
 }
 
 impl Pauses {
-    /// The pause that ends a turn in which `expectation` was to be answered, by what judges think of
-    /// it. In open talk it is not enough that a turn sounds as if it were over: the words must be
-    /// known too, which takes a recognizer longer than the shortest pause.
+    /// The pause that ends a turn in which `expectation` was to be answered, by what judges think
+    /// of it. In open talk it is not enough that a turn sounds as if it were over: the words must
+    /// be known too, which takes a recognizer longer than the shortest pause. Where no judge is
+    /// sure, a caller who has paused for `own` before may do so again.
     #[must_use]
-    pub fn needed(&self, expectation: &Expectation, verdicts: Verdicts) -> Duration {
-        let usual = self.usual(expectation);
+    pub fn needed(&self, expectation: &Expectation, verdicts: Verdicts, own: Duration) -> Duration {
+        let (usual, talk) = (self.usual(expectation), is_open(expectation));
+        let usual = usual.max(own.mul_f32(OWN_AGAIN).min(self.begun));
+        let sounds_over = if talk { SOUNDS_OVER_IN_TALK } else { SOUNDS_OVER };
         match verdicts {
             Verdicts { words: Some(over), .. } if over >= SURE => self.sure.min(usual),
             Verdicts { words: Some(over), .. } if over < OPEN => self.begun.max(usual),
-            Verdicts { sound: Some(over), words } if over >= SOUNDS_OVER => {
-                match (is_open(expectation), words) {
-                    (false, _) => self.least.min(usual),
-                    (true, Some(_)) => self.likely,
-                    (true, None) => usual,
-                }
-            }
+            Verdicts { sound: Some(over), words } if over >= sounds_over => match (talk, words) {
+                (false, _) => self.least.min(usual),
+                (true, Some(_)) => self.likely.min(usual),
+                (true, None) => usual,
+            },
             Verdicts { sound: Some(over), .. } if over < SOUNDS_OPEN => self.doubtful.max(usual),
             Verdicts { .. } => usual,
         }

@@ -123,7 +123,7 @@ fn a_turn_that_sounds_over_ends_soon_and_in_open_talk_once_its_words_are_known()
     let open = || Expectation { open: true, ..Expectation::default() };
     let rows: [(fn() -> Expectation, Option<f32>, f32, u64); 6] = [
         (Expectation::default, None, 0.99, 120),
-        (Expectation::default, None, 0.5, 700),
+        (Expectation::default, None, 0.4, 700),
         (Expectation::default, Some(0.1), 0.99, 2_500),
         (open, None, 0.99, 1_000),
         (open, Some(0.5), 0.99, 700),
@@ -132,30 +132,68 @@ fn a_turn_that_sounds_over_ends_soon_and_in_open_talk_once_its_words_are_known()
     for (expectation, words, sound, pause) in rows {
         let mut room = Room::new(expectation());
         room.voice(900).silence(80);
-        room.floor.sound_judged(sound);
         if let Some(words) = words {
             room.floor.judged(words);
         }
+        let events = room.floor.sound_judged(room.now, sound);
+        assert_eq!(events, FloorEvents::default(), "80 ms are no pause");
         room.silence(4_000);
         assert_eq!(room.yields()[0] - 900, pause, "{words:?} {sound}");
     }
 }
 
 #[test]
+fn a_late_judgement_by_sound_ends_the_turn_at_once() {
+    let mut room = Room::new(Expectation::default());
+    room.voice(900).silence(300);
+    let [None, Some(FloorEvent::Yielded { ended, .. }), None] =
+        room.floor.sound_judged(room.now, 0.99)
+    else {
+        panic!("the turn is not over");
+    };
+    assert_eq!(ended.as_millis(), 900);
+    assert!(!room.floor.caller_holds());
+}
+
+#[test]
 fn what_was_heard_of_one_pause_says_nothing_of_the_next() {
     let mut room = Room::new(Expectation::default());
     room.voice(900).silence(80);
-    room.floor.sound_judged(0.99);
+    room.floor.sound_judged(room.now, 0.99);
     room.voice(400).silence(2_000);
     assert_eq!(room.yields(), [900 + 80 + 400 + 700]);
+}
+
+#[test]
+fn who_has_paused_for_long_is_given_longer_and_so_is_who_was_cut_off() {
+    let mut room = Room::new(Expectation::default());
+    room.voice(900).silence(640).voice(400).silence(2_000);
+    // 1.2 of 640 ms.
+    assert_eq!(room.yields(), [900 + 640 + 400 + 780]);
+    let mut room = Room::new(Expectation::default());
+    room.voice(900).silence(1_200).voice(900).silence(3_000);
+    let ends = room.yields();
+    assert_eq!((ends[0], ends[1]), (900 + 700, 900 + 1_200 + 900 + 1_480), "{ends:?}");
+}
+
+#[test]
+fn who_answers_the_assistant_was_not_cut_off() {
+    let mut room = Room::new(Expectation::default());
+    room.voice(900).silence(800);
+    let quiet = |_| Heard { played_dbov: -20.0, ..Heard::default() };
+    room.hear_sound(400, &quiet, Meanwhile::Yields);
+    room.silence(100).voice(900).silence(3_000);
+    assert_eq!(room.yields()[1], 900 + 800 + 400 + 100 + 900 + 700);
 }
 
 #[test]
 fn a_click_in_a_pause_does_not_hold_the_turn_open() {
     let mut room = Room::new(Expectation::default());
     room.voice(900).silence(400).voice(40).silence(2_000);
+    assert_eq!(room.yields(), [900 + 700]);
+    let mut room = Room::new(Expectation::default());
     room.voice(900).silence(680).voice(40).silence(2_000);
-    assert_eq!(room.yields(), [900 + 700, 3_340 + 900 + 740]);
+    assert_eq!(room.yields(), [900 + 740], "whoever makes a sound may be going on");
 }
 
 #[test]

@@ -141,7 +141,7 @@ pub(crate) fn settings() -> CallSettings {
     static MUSIC: LazyLock<Arc<[f32]>> = LazyLock::new(|| tone::hold_music(SampleRate::NARROW, 1));
     let rules = Rules { limit: Duration::from_secs(60), ..Rules::default() };
     CallSettings {
-        turn: TurnSettings::default(),
+        turn: TurnSettings { judges_sound: true, ..TurnSettings::default() },
         queues: Arc::new(HashMap::from([("service".to_owned(), Arc::new(rules))])),
         no_media_ask: Duration::from_secs(10),
         no_media_end: Duration::from_secs(30),

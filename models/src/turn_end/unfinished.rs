@@ -7,132 +7,26 @@
 
 /// Words after which a sentence goes on: articles and possessives, prepositions that hardly end
 /// one, conjunctions, verbs that help others, adverbs that lean on what follows.
-const FORWARD: [&str; 116] = [
-    "a",
-    "about",
-    "across",
-    "against",
-    "almost",
-    "although",
-    "always",
-    "am",
-    "an",
-    "and",
-    "are",
-    "aren't",
-    "as",
-    "at",
-    "be",
-    "because",
-    "been",
-    "before",
-    "being",
-    "between",
-    "both",
-    "but",
-    "by",
-    "can't",
-    "cannot",
-    "could",
-    "couldn't",
-    "didn't",
-    "does",
-    "doesn't",
-    "don't",
-    "during",
-    "each",
-    "either",
-    "every",
-    "for",
-    "from",
-    "had",
-    "hadn't",
-    "has",
-    "hasn't",
-    "haven't",
-    "her",
-    "his",
-    "how's",
-    "i'm",
-    "i've",
-    "if",
-    "in",
-    "into",
-    "is",
-    "isn't",
-    "it's",
-    "its",
-    "just",
-    "may",
-    "might",
-    "missis",
-    "mister",
-    "mr",
-    "mrs",
-    "must",
-    "my",
-    "never",
-    "nor",
-    "number",
-    "of",
-    "often",
-    "on",
-    "or",
-    "our",
-    "per",
-    "quite",
-    "rather",
-    "shall",
-    "should",
-    "shouldn't",
-    "since",
-    "so",
-    "such",
-    "than",
-    "that's",
-    "the",
-    "their",
-    "then",
-    "there's",
-    "these",
-    "they're",
-    "though",
-    "through",
-    "till",
-    "to",
-    "toward",
-    "towards",
-    "unless",
-    "until",
-    "very",
-    "via",
-    "was",
-    "wasn't",
-    "we're",
-    "were",
-    "weren't",
-    "what's",
-    "when's",
-    "where's",
-    "whether",
-    "which",
-    "while",
-    "who's",
-    "whose",
-    "with",
-    "won't",
-    "would",
-    "wouldn't",
-    "you're",
-];
+const FORWARD: &str = "\
+    a about across against almost although always am an and are aren't as at be because been \
+    before being between both but by can't cannot could couldn't didn't does doesn't don't \
+    during each either every for from had hadn't has hasn't haven't her his how's i'm i've if \
+    in into is isn't it's its just may might missis mister mr mrs must my never nor number of \
+    often on or our per quite rather shall should shouldn't since so such than that's the their \
+    then there's these they're though through till to toward towards unless until very via was \
+    wasn't we're were weren't what's when's where's whether which while who's whose with won't \
+    would wouldn't you're";
 
 /// Pronouns that begin a clause; those that are objects too count only behind a verb that helps.
 const SUBJECTS: [&str; 5] = ["i", "we", "he", "she", "they"];
 const EITHER: [&str; 6] = ["you", "it", "that", "this", "there", "anyone"];
-const HELPERS: [&str; 30] = [
-    "am", "are", "aren't", "can", "can't", "could", "couldn't", "did", "didn't", "do", "does",
-    "doesn't", "don't", "had", "has", "hasn't", "have", "haven't", "is", "isn't", "shall",
-    "should", "was", "wasn't", "were", "weren't", "will", "won't", "would", "wouldn't",
+const HELPERS: [&str; 18] = [
+    "can", "can't", "could", "couldn't", "did", "didn't", "do", "does", "doesn't", "don't", "had",
+    "has", "have", "shall", "should", "will", "would", "wouldn't",
+];
+const BEING: [&str; 12] = [
+    "am", "are", "aren't", "hasn't", "haven't", "is", "isn't", "was", "wasn't", "were", "weren't",
+    "won't",
 ];
 
 /// Pronouns with a verb that helps, in one word: "i'd", "we're", "it'll".
@@ -154,7 +48,7 @@ pub(super) fn is_unfinished(words: &[&str]) -> bool {
     }
     let previous = before.last();
     let behind = |list: &[&str]| previous.is_some_and(|word| list.contains(word));
-    FORWARD.contains(last)
+    FORWARD.split(' ').any(|word| word == *last)
         || SUBJECTS.contains(last)
         || CLIPPED.iter().any(|ending| last.ends_with(ending))
         || (EITHER.contains(last) && behind(&HELPERS))
@@ -170,7 +64,8 @@ fn is_short_answer(words: &[&str]) -> bool {
         _ => words,
     };
     let [subject, verb] = words else { return false };
-    (SUBJECTS.contains(subject) || EITHER.contains(subject)) && HELPERS.contains(verb)
+    (SUBJECTS.contains(subject) || EITHER.contains(subject))
+        && (HELPERS.contains(verb) || BEING.contains(verb))
 }
 
 #[cfg(test)]

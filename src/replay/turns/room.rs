@@ -1,8 +1,8 @@
 //! The bench's one border to the turn room: what the room hears, what it is fed with, and what it
 //! says, in the bench's words. Where the room changes, this file follows.
 //!
-//! What is swept is one factor on the floor's pauses in open talk. What is taken back of a stop is taken
-//! back by words, which the bench has not.
+//! What is swept is one factor on the floor's pauses in open talk. What is taken back of a stop is
+//! taken back by words, which the bench has not.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) const AS_SET: f32 = 1.0;
 /// How late the stand-in recognizer is after a word's end.
 const RECOGNIZER_MS: u32 = 300;
 /// How long a judgement by sound takes.
-const JUDGEMENT_MS: u32 = 80;
+const JUDGEMENT_MS: u32 = 120;
 
 /// What the room says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,13 +117,20 @@ impl<'a> Room<'a> {
         }
     }
 
-    /// Lets the judge by sound answer what was asked as long ago as it takes.
-    pub(super) fn judge_sound(&mut self, now_ms: u32, smart: &mut Smart<'_>) {
-        let Question::Asked(asked_ms) = self.question else { return };
-        if now_ms >= asked_ms + JUDGEMENT_MS {
-            self.question = Question::Answered;
-            self.floor.sound_judged(smart.probability(self.began_ms, asked_ms));
+    /// Lets the judge by sound answer what was asked as long ago as it takes; whether the turn is
+    /// over by that.
+    pub(super) fn judge_sound(&mut self, now_ms: u32, smart: &mut Smart<'_>) -> bool {
+        let Question::Asked(asked_ms) = self.question else { return false };
+        if now_ms < asked_ms + JUDGEMENT_MS {
+            return false;
         }
+        let over = smart.probability(self.began_ms, asked_ms);
+        let now = MediaTime::from_millis(u64::from(now_ms));
+        let events = self.floor.sound_judged(now, over);
+        let yielded = |event| matches!(event, FloorEvent::Yielded { .. });
+        let is_over = events.into_iter().flatten().any(yielded);
+        self.question = if is_over { Question::None } else { Question::Answered };
+        is_over
     }
 
     fn judge(&mut self, now_ms: u32) {

@@ -238,8 +238,8 @@ pub(super) fn yields(
         (Engine::Own | Engine::Joint, mut smart) => {
             let mut room = Room::new(bench.settings, threshold, Some(turn));
             for (now_ms, heard) in frames {
-                if let Some(smart) = smart.as_mut() {
-                    room.judge_sound(now_ms, smart);
+                if smart.as_mut().is_some_and(|smart| room.judge_sound(now_ms, smart)) {
+                    at.push(now_ms);
                 }
                 room.frame(now_ms, *heard, false, |said| {
                     if said == Said::Yielded {

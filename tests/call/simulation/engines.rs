@@ -58,6 +58,12 @@ pub(crate) fn judge(dice: &mut StdRng) -> Judge {
     }
 }
 
+/// What a judge by sound says, and after how long: mostly in time to count, and wrong as often as
+/// not.
+pub(crate) fn sound_judge(dice: &mut StdRng) -> Option<(u64, f32)> {
+    dice.random_bool(0.7).then(|| (dice.random_range(60..600), dice.random_range(0.0..1.0)))
+}
+
 /// An answer of a language model's.
 pub(crate) fn answer(dice: &mut StdRng) -> Answer {
     let mut at_ms = dice.random_range(50..3_000);
