@@ -2,9 +2,9 @@
 //!
 //! Each engine has a thread of its own; the session's thread between it and the call keeps the
 //! last seconds of the utterance. Sound goes to them in pieces of 100 ms, as to wake two threads
-//! for each frame costs more than the rest of a frame's way. Where the engine fails, panics or stops
-//! answering, the next one is given them and goes on; the call sees one recognition. Bounds: a
-//! session that lags by its whole queue is given up; sound older than [`KEPT_PIECES`] is lost to
+//! for each frame costs more than the rest of a frame's way. Where the engine fails, panics or
+//! stops answering, the next one is given them and goes on; the call sees one recognition. Bounds:
+//! a session that lags by its whole queue is given up; sound older than [`KEPT_PIECES`] is lost to
 //! the next engine, but not the words found in it.
 
 use std::collections::VecDeque;
