@@ -102,11 +102,7 @@ pub fn encode(input: &Input<'_>) -> (u8, Vec<u8>) {
             to.float(*probability);
             JUDGED
         }
-        Input::SoundJudged { job, probability } => {
-            to.number(u64::from(job.0));
-            to.float(*probability);
-            SOUND_JUDGED
-        }
+        Input::SoundJudged { job, probability } => put_judgement(&mut to, *job, *probability),
         Input::Recognized { job, hypothesis } => {
             to.number(u64::from(job.0));
             put_hypothesis(&mut to, hypothesis);
@@ -120,11 +116,7 @@ pub fn encode(input: &Input<'_>) -> (u8, Vec<u8>) {
         }
         Input::Ranked { request, ranked } => {
             to.number(u64::from(*request));
-            to.number(ranked.len() as u64);
-            for one in ranked {
-                to.text(&one.name);
-                to.float(one.probability);
-            }
+            put_ranked(&mut to, ranked);
             RANKED
         }
         Input::Refused { job, why } => {
@@ -211,6 +203,20 @@ pub fn decode(kind: u8, bytes: &[u8]) -> Result<Input<'_>, RecordError> {
         tag => return Err(RecordError::Unknown { tag, place: "an input" }),
     };
     Ok(input)
+}
+
+fn put_judgement(to: &mut Writer, job: JobId, probability: f32) -> u8 {
+    to.number(u64::from(job.0));
+    to.float(probability);
+    SOUND_JUDGED
+}
+
+fn put_ranked(to: &mut Writer, ranked: &[Ranked]) {
+    to.number(ranked.len() as u64);
+    for one in ranked {
+        to.text(&one.name);
+        to.float(one.probability);
+    }
 }
 
 fn job(from: &mut Reader<'_>) -> Result<JobId, RecordError> {

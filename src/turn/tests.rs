@@ -121,16 +121,15 @@ fn a_sure_judge_shortens_the_pause_and_one_that_waits_for_more_lengthens_it() {
 #[test]
 fn a_turn_that_sounds_over_ends_soon_and_in_open_talk_once_its_words_are_known() {
     let open = || Expectation { open: true, ..Expectation::default() };
-    let rows: [(fn() -> Expectation, Option<f32>, f32, u64); 6] = [
-        (Expectation::default, None, 0.99, 120),
-        (Expectation::default, None, 0.4, 700),
-        (Expectation::default, Some(0.1), 0.99, 2_500),
-        (open, None, 0.99, 1_000),
-        (open, Some(0.5), 0.99, 700),
-        (open, Some(0.5), 0.1, 1_400),
-    ];
-    for (expectation, words, sound, pause) in rows {
-        let mut room = Room::new(expectation());
+    for (expectation, words, sound, pause) in [
+        (Expectation::default(), None, 0.99, 120),
+        (Expectation::default(), None, 0.4, 700),
+        (Expectation::default(), Some(0.1), 0.99, 2_500),
+        (open(), None, 0.99, 1_000),
+        (open(), Some(0.5), 0.99, 700),
+        (open(), Some(0.5), 0.1, 1_400),
+    ] {
+        let mut room = Room::new(expectation);
         room.voice(900).silence(80);
         if let Some(words) = words {
             room.floor.judged(words);
@@ -203,7 +202,7 @@ fn the_judge_is_asked_in_every_pause_and_never_while_the_caller_speaks() {
     let asked: Vec<_> = room
         .events
         .iter()
-        .filter(|(_, event)| matches!(event, FloorEvent::Pausing { .. }))
+        .filter(|(_, event)| matches!(event, FloorEvent::Pausing))
         .map(|(at, _)| *at)
         .collect();
     assert_eq!(asked.len(), 6, "{asked:?}");
