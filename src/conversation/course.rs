@@ -5,10 +5,10 @@ use std::sync::Arc;
 use cordboard_models::speech::SlotKind;
 use serde_json::{Value, json};
 
-use super::flow::{Step, Tool, result_name};
+use super::flow::{Step, StoppedBy, Tool, result_name};
 use super::machine::{Calling, Conversation, State, Task, Topic, after};
 use super::memory::{Record, idempotency_key};
-use super::{Invocation, Move, Output, ToolOutcome};
+use super::{Interruptible, Invocation, Move, Output, ToolOutcome};
 use crate::timeline::{ToolVerdict, Trigger, What};
 
 /// Steps taken at one input; a flow that runs in a circle without asking ends here.
@@ -77,9 +77,10 @@ impl Conversation {
         if !said && !text.say.is_empty() {
             // What is said while a tool is called is no answer, and is not repeated as one.
             if text.invoke.is_empty() {
-                self.answer(&text.say);
+                self.answer_until(&text.say, interruptible(text.stopped_by));
             } else {
-                self.say(&text.say);
+                let said = self.filled(&text.say, &[]);
+                self.say_text(&said, interruptible(text.stopped_by));
             }
             if self.faulty.is_some() {
                 return false;
@@ -338,5 +339,13 @@ impl Conversation {
         let text = self.flow.file.prompts.fallback.clone();
         self.say(&text);
         self.escalate(Trigger::Rule, format!("the flow could not go on: {why}"), None);
+    }
+}
+
+const fn interruptible(by: StoppedBy) -> Interruptible {
+    match by {
+        StoppedBy::Speech => Interruptible::Yes,
+        StoppedBy::Keys => Interruptible::ByKeys,
+        StoppedBy::Nothing => Interruptible::No,
     }
 }

@@ -109,10 +109,15 @@ impl Conversation {
 
     /// Says a prompt that "repeat" repeats.
     pub(super) fn answer(&mut self, template: &str) {
+        self.answer_until(template, Interruptible::Yes);
+    }
+
+    /// The same, stopped by that alone.
+    pub(super) fn answer_until(&mut self, template: &str, interruptible: Interruptible) {
         let text = self.filled(template, &[]);
         if !text.is_empty() {
             self.voice.add_answer(&text);
-            self.say_text(&text, Interruptible::Yes);
+            self.say_text(&text, interruptible);
         }
     }
 

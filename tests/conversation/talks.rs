@@ -398,6 +398,24 @@ fn what_was_heard_is_kept_and_not_what_was_said() {
 }
 
 #[test]
+fn a_step_says_what_stops_its_sentence() {
+    let said = "say: \"Let me look that up.\"\n";
+    for (by, expected) in [
+        ("speech", Interruptible::Yes),
+        ("keys", Interruptible::ByKeys),
+        ("nothing", Interruptible::No),
+    ] {
+        let text = include_str!("../../flows/parcel.yaml");
+        let text = text.replace(said, &format!("{said}        stopped_by: {by}\n"));
+        let flow = Flow::parse(&text, "parcel.yaml", &BTreeMap::new()).expect("it has no faults");
+        let mut table = Table::with(Arc::new(flow), NOON);
+        table.asks_for_order("123456");
+        let prompt = table.prompts.iter().find(|it| &*it.text == "Let me look that up.");
+        assert_eq!(prompt.map(|it| it.interruptible), Some(expected), "{by}");
+    }
+}
+
+#[test]
 fn requests_are_filled_from_arguments_and_answers_are_judged_by_schema() {
     let overrides = [("service".to_owned(), "http://127.0.0.1:9".to_owned())].into();
     let text = include_str!("../../flows/parcel.yaml");

@@ -406,6 +406,9 @@ pub(crate) struct StepText {
     /// Said first.
     #[serde(default)]
     pub(crate) say: String,
+    /// What stops it: a caller's speech and keys, keys alone, or nothing (what the law wants said).
+    #[serde(default)]
+    pub(crate) stopped_by: StoppedBy,
     /// Slots whose values are dropped, so that they are asked for again.
     #[serde(default)]
     pub(crate) forget: Vec<String>,
@@ -437,6 +440,19 @@ pub(crate) struct StepText {
     /// Whether the caller has what was wanted.
     #[serde(default)]
     pub(crate) end: bool,
+}
+
+/// What stops a sentence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum StoppedBy {
+    /// The caller's speech, and keys.
+    #[default]
+    Speech,
+    /// Keys alone.
+    Keys,
+    /// Nothing: it is said to its end.
+    Nothing,
 }
 
 /// A talk that the language model leads: it answers in its own words, of what stands here.

@@ -27,7 +27,9 @@ use sha2::{Digest, Sha256};
 pub(in crate::conversation) use answer::{AnswerStep, AnswerTool, DONE, PERSON};
 pub(in crate::conversation) use check::result_name;
 pub use fault::{FaultKind, FlowFault, Place};
-pub(in crate::conversation) use format::{Confirmation, FlowFile, Prompts, SlotText, StepText};
+pub(in crate::conversation) use format::{
+    Confirmation, FlowFile, Prompts, SlotText, StepText, StoppedBy,
+};
 pub use schema::schema;
 pub use tool::{Tool, ToolRequest};
 
