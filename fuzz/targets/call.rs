@@ -3,6 +3,8 @@
 #![no_main]
 #![allow(dead_code, unused_imports, reason = "a part of the tests' world is used")]
 
+#[path = "../../tests/call/detector.rs"]
+mod detector;
 #[path = "../../tests/call/handset.rs"]
 mod handset;
 #[path = "../../tests/call/network.rs"]
@@ -13,6 +15,13 @@ mod office;
 mod services;
 #[path = "../../tests/call/silence.rs"]
 mod silence;
+#[path = "../../tests/call/simulation"]
+mod simulation {
+    #[path = "broken.rs"]
+    mod broken;
+
+    pub(crate) use broken::Broken;
+}
 #[path = "../../tests/call/world.rs"]
 mod world;
 

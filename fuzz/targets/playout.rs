@@ -144,6 +144,6 @@ fn clip(id: u32, samples: &[f32], words: &[(u16, u16)], rate: SampleRate, gap_ms
         at = begin + Duration::from_millis(u64::from(length % 500));
         PlayWord { text: "word".into(), begin, end: at }
     });
-    let (words, samples) = (words.collect(), Arc::from(samples));
-    Clip { id, samples, words, rate, gap: Duration::from_millis(gap_ms.into()) }
+    let words = words.collect();
+    Clip { id, samples: samples.into(), words, rate, gap: Duration::from_millis(gap_ms.into()) }
 }
