@@ -3,7 +3,6 @@
 #![no_main]
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use arbitrary::Arbitrary;
