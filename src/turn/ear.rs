@@ -30,6 +30,9 @@ const ECHOLESS_DB: f32 = 38.0;
 /// Whoever is so far below their own loudest has fallen silent, dB; it is forgotten so fast, dB a
 /// frame.
 const HUSHED_DB: f32 = 28.0;
+/// If speech is probable for longer than a detector lags, what was so loud was not the caller's
+/// voice, a bang say.
+const HUSHED_FRAMES: u32 = 10;
 const LOUDEST_FALL_DB: f32 = 0.1;
 /// Below this probability of speech nothing is measured, nor where nobody speaks over anything.
 const PERHAPS: f32 = 0.1;
@@ -69,8 +72,10 @@ pub struct Ear {
     /// What usually comes while something is played, dBov, and for how many frames it was learnt.
     usual_dbov: Option<f32>,
     learnt: u32,
-    /// The loudest that the caller has been of late, dBov.
+    /// The loudest that the caller has been of late, dBov, and frames of probable speech since that
+    /// are far below it.
     loudest_dbov: f32,
+    hushed: u32,
 }
 
 impl Default for Ear {
@@ -82,6 +87,7 @@ impl Default for Ear {
             usual_dbov: None,
             learnt: 0,
             loudest_dbov: FLOOR_DBOV,
+            hushed: 0,
         }
     }
 }
@@ -116,7 +122,15 @@ impl Ear {
         if probability >= PERHAPS {
             self.loudest_dbov = self.loudest_dbov.max(level_dbov);
         }
-        level_dbov < self.loudest_dbov - HUSHED_DB
+        if level_dbov >= self.loudest_dbov - HUSHED_DB || probability < PERHAPS {
+            self.hushed = 0;
+            return level_dbov < self.loudest_dbov - HUSHED_DB;
+        }
+        self.hushed += 1;
+        if self.hushed > HUSHED_FRAMES {
+            (self.loudest_dbov, self.hushed) = (level_dbov, 0);
+        }
+        self.hushed > 0
     }
 
     /// Takes what is played; its level over the last 600 ms.
@@ -191,6 +205,14 @@ mod tests {
         for frame in 0..50 {
             assert_eq!(heard(&mut ear, 1, -24.0, -20.0).probability, 0.9, "frame {frame}");
         }
+    }
+
+    #[test]
+    fn a_bang_makes_nobody_silent_for_long() {
+        let mut ear = Ear::default();
+        heard(&mut ear, 5, -6.0, -127.0);
+        let hushed = (0..50).filter(|_| heard(&mut ear, 1, -45.0, -127.0).hushed).count();
+        assert_eq!(hushed, 10);
     }
 
     #[test]

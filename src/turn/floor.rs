@@ -43,8 +43,8 @@ const RELEASE_GAP: Duration = Duration::from_millis(240);
 /// next.
 const PAUSE_FROM: Duration = Duration::from_millis(300);
 const REMEMBERED: f32 = 0.8;
-/// Who goes on so soon after what was taken for the end had not ended.
-const GOES_ON_WITHIN: Duration = Duration::from_millis(2_500);
+/// Who goes on so soon after the floor was taken had not ended; who speaks later waits for us.
+const GOES_ON_WITHIN: Duration = Duration::from_millis(500);
 /// Length of the stretch that one frame stands for.
 const FRAME: Duration = Duration::from_millis(20);
 
@@ -149,8 +149,9 @@ pub struct Floor {
     verdicts: Verdicts,
     /// The longest pause of late after which the caller went on.
     own_pause: Duration,
-    /// Where the last turn ended, while nothing has been said since.
-    unanswered: Option<MediaTime>,
+    /// Where the last turn ended, and when the floor was taken for it, while nothing has been said
+    /// since.
+    unanswered: Option<(MediaTime, MediaTime)>,
     state: State,
     talk_over: Over,
 }
@@ -193,7 +194,7 @@ impl Floor {
         }
         self.state = State::Silent;
         let (ended, manner) = (last_voice, Manner::Turn);
-        self.ended([Some(FloorEvent::Yielded { began, ended, manner }), None], None)
+        self.ended(now, [Some(FloorEvent::Yielded { began, ended, manner }), None], None)
     }
 
     /// Whether the words leave open if the turn is over, and its sound may tell: digits are said in
@@ -220,7 +221,7 @@ impl Floor {
         }
         let over = self.talk_over(heard, meanwhile);
         if self.state == State::Silent {
-            return self.ended(own, over);
+            return self.ended(now, own, over);
         }
         [own[0], over, own[1]]
     }
@@ -273,8 +274,8 @@ impl Floor {
             self.state = State::Onset { began, last_voice: now, voiced };
             return None;
         }
-        if let Some(ended) = self.unanswered.take()
-            && began.since(ended) < GOES_ON_WITHIN
+        if let Some((ended, taken)) = self.unanswered.take()
+            && began.since(taken) < GOES_ON_WITHIN
         {
             self.paused(began.since(ended));
         }
@@ -321,7 +322,10 @@ impl Floor {
         let was_judged = !std::mem::take(judged).is_zero();
         // What was heard of a pause says nothing of the next one.
         self.verdicts.sound = None;
-        self.paused(pause);
+        // A pause that the words explain, between groups of digits say, is not the caller's manner.
+        if self.is_uncertain() {
+            self.paused(pause);
+        }
         was_judged.then_some(FloorEvent::Resumed)
     }
 
@@ -385,7 +389,12 @@ impl Floor {
     }
 
     /// The turn, or what looked like one, has ended with this frame.
-    fn ended(&mut self, own: [Option<FloorEvent>; 2], event: Option<FloorEvent>) -> FloorEvents {
+    fn ended(
+        &mut self,
+        now: MediaTime,
+        own: [Option<FloorEvent>; 2],
+        event: Option<FloorEvent>,
+    ) -> FloorEvents {
         let talk_over = std::mem::take(&mut self.talk_over);
         let released = talk_over.ducked.then_some(FloorEvent::Released).or(event);
         let over = talk_over.past + talk_over.overlap.speech_lasting();
@@ -398,7 +407,7 @@ impl Floor {
         };
         let own = own.map(|event| match event {
             Some(FloorEvent::Yielded { began, ended, .. }) => {
-                self.unanswered = Some(ended);
+                self.unanswered = Some((ended, now));
                 Some(FloorEvent::Yielded { began, ended, manner })
             }
             other => other,

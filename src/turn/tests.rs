@@ -170,9 +170,24 @@ fn who_has_paused_for_long_is_given_longer_and_so_is_who_was_cut_off() {
     // 1.2 of 640 ms.
     assert_eq!(room.yields(), [900 + 640 + 400 + 780]);
     let mut room = Room::new(Expectation::default());
-    room.voice(900).silence(1_200).voice(900).silence(3_000);
+    room.voice(900).silence(1_000).voice(900).silence(3_000);
     let ends = room.yields();
-    assert_eq!((ends[0], ends[1]), (900 + 700, 900 + 1_200 + 900 + 1_480), "{ends:?}");
+    assert_eq!(ends[0], 900 + 700);
+    // 1.2 of 1,000 ms, and of the frame with which the voice begins.
+    let second = 900 + 1_000 + 900 + 1_200;
+    assert!((second..=second + 40).contains(&ends[1]), "{ends:?}");
+}
+
+#[test]
+fn who_speaks_into_a_wait_or_pauses_between_digits_is_made_to_wait_no_longer() {
+    let mut room = Room::new(Expectation::default());
+    room.voice(900).silence(700 + 1_200).voice(900).silence(3_000);
+    assert_eq!(room.yields()[1], 900 + 1_900 + 900 + 700, "a tool took its time");
+    let mut room = Room::new(digits());
+    room.voice(900).silence(1_200).voice(900).silence(1_400);
+    room.floor.expect(Expectation::default().into());
+    room.hear(400, 0.02, Meanwhile::Yields).voice(900).silence(3_000);
+    assert_eq!(room.yields()[1], 900 + 1_200 + 900 + 1_400 + 400 + 900 + 700);
 }
 
 #[test]

@@ -130,8 +130,12 @@ impl Ears {
     /// Asks for the verdict.
     pub(in super::super) fn finish(&self, session: SessionIndex) {
         let held = &self.sessions[session.0];
-        // What does not fit any more is missing from an utterance that is given up anyway.
-        held.send(&mut held.begun());
+        let mut begun = held.begun();
+        if !begun.is_empty() {
+            // What does not fit any more is missing from an utterance that is given up anyway.
+            held.send(&mut begun);
+        }
+        drop(begun);
         self.end(session, EarWork::Finish);
     }
 
