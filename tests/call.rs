@@ -15,6 +15,8 @@ mod detector;
 mod faults;
 #[path = "call/footing.rs"]
 mod footing;
+#[path = "call/foresight.rs"]
+mod foresight;
 #[path = "call/handovers.rs"]
 mod handovers;
 #[path = "call/handset.rs"]

@@ -1,5 +1,5 @@
 //! Echo cancelling, where a loudspeaker stands beside the microphone: WebRTC's AEC3 as Rust
-//! (sonora), at 16 kHz.
+//! (sonora), at 8 or 16 kHz.
 //!
 //! ```text
 //! what is played ─► hear_played ──┐ (adaptive filter, delay found by itself)
@@ -16,64 +16,72 @@ use sonora::{AudioProcessing, Config, StreamConfig};
 
 use crate::SampleRate;
 
-/// Samples that are taken at once: 10 ms at 16 kHz.
+/// Blocks that are taken at once, in a second: 10 ms each.
+const BLOCKS_A_SECOND: usize = 100;
+
+/// Samples that are taken at once at 16 kHz: 10 ms.
 pub const BLOCK_SAMPLES: usize = 160;
 
-/// What comes out is so much later than what goes in: two blocks of the filter, 8 ms.
+/// What comes out at 16 kHz is so much later than what goes in: two blocks of the filter, 8 ms.
 pub const DELAY_SAMPLES: usize = 128;
 
 /// Takes one loudspeaker's sound out of one microphone's.
 ///
 /// # Real-time
-/// Not for a media worker: sonora 0.2 allocates some 35 small pieces for 10 ms.
+/// sonora 0.2 allocates some 35 small pieces for 10 ms.
 ///
 /// # Examples
 /// ```
+/// use cordboard_audio::SampleRate;
 /// use cordboard_audio::echo::{BLOCK_SAMPLES, EchoCanceller};
 ///
-/// let mut canceller = EchoCanceller::new();
+/// let mut canceller = EchoCanceller::new(SampleRate::WIDE);
 /// canceller.hear_played(&[0.1; BLOCK_SAMPLES]);
 /// let mut heard = [0.05; BLOCK_SAMPLES];
 /// canceller.cancel(&mut heard);
 /// ```
 pub struct EchoCanceller {
     processing: Box<AudioProcessing>,
+    block: usize,
 }
 
 impl EchoCanceller {
     /// Makes one that has heard nothing.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(rate: SampleRate) -> Self {
         let config = Config { echo_canceller: Some(Aec3::default()), ..Config::default() };
-        let stream = StreamConfig::new(SampleRate::WIDE.hz(), 1);
+        let stream = StreamConfig::new(rate.hz(), 1);
         let processing = AudioProcessing::builder()
             .config(config)
             .capture_config(stream)
             .render_config(stream)
             .build();
-        Self { processing: Box::new(processing) }
+        let block = rate.hz() as usize / BLOCKS_A_SECOND;
+        Self { processing: Box::new(processing), block }
     }
 
-    /// Takes 10 ms that the loudspeaker is about to play.
-    pub fn hear_played(&mut self, played: &[f32; BLOCK_SAMPLES]) {
+    /// Takes what the loudspeaker is about to play, in whole blocks of 10 ms; what is more than
+    /// whole is left out.
+    pub fn hear_played(&mut self, played: &[f32]) {
         let mut unchanged = [0.0; BLOCK_SAMPLES];
-        self.processing
-            .process_render_f32(&[played], &mut [&mut unchanged])
-            .expect("one channel of 10 ms, as was configured");
+        for block in played.chunks_exact(self.block) {
+            self.processing
+                .process_render_f32(&[block], &mut [&mut unchanged[..self.block]])
+                .expect("one channel of 10 ms, as was configured");
+        }
     }
 
-    /// Takes the echo out of 10 ms from the microphone, in place.
-    pub fn cancel(&mut self, heard: &mut [f32; BLOCK_SAMPLES]) {
-        let with_echo = *heard;
-        self.processing
-            .process_capture_f32(&[&with_echo], &mut [heard])
-            .expect("one channel of 10 ms, as was configured");
-    }
-}
-
-impl Default for EchoCanceller {
-    fn default() -> Self {
-        Self::new()
+    /// Takes the echo out of what the microphone brings, in place, in whole blocks of 10 ms; what
+    /// is more than whole stays as it is.
+    pub fn cancel(&mut self, heard: &mut [f32]) {
+        let mut with_echo = [0.0; BLOCK_SAMPLES];
+        for block in heard.chunks_exact_mut(self.block) {
+            let with_echo = &mut with_echo[..block.len()];
+            with_echo.copy_from_slice(block);
+            self.processing
+                .process_capture_f32(&[with_echo], &mut [block])
+                .expect("one channel of 10 ms, as was configured");
+        }
     }
 }
 

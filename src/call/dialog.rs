@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cordboard_audio::MediaTime;
-use cordboard_models::speech::{AnswerEvent, Speech};
+use cordboard_models::speech::{AnswerEvent, AnswerRequest, Speech};
 
 use super::voice::{Cut, Line, VoiceEvent};
 use super::{Call, CallError, Effect, Job, JobId, LegCommand, OWN_LINES_FROM, Output, Phase};
@@ -69,9 +69,7 @@ impl Call {
             }
             Move::Answer(AnswerOrder { id, request }) => {
                 self.asked = false;
-                let job = self.job();
-                self.with_model = Some((id, job));
-                self.out.push_back(Output::Work(Job::Answer { job, request }));
+                self.ask_model(now, id, request)?;
             }
             Move::DropAnswer(_) => {}
             Move::Invoke(invocation) => {
@@ -95,6 +93,26 @@ impl Call {
         Ok(())
     }
 
+    /// Lets the language model answer, where it is not at it already.
+    fn ask_model(
+        &mut self,
+        now: MediaTime,
+        order: u32,
+        request: Arc<AnswerRequest>,
+    ) -> Result<(), CallError> {
+        if let Some(early) = self.answer_foreseen(&request) {
+            self.with_model = Some((order, early.job));
+            for event in early.events {
+                self.model_answered(now, early.job, event)?;
+            }
+            return Ok(());
+        }
+        let job = self.job();
+        self.with_model = Some((order, job));
+        self.out.push_back(Output::Work(Job::Answer { job, request }));
+        Ok(())
+    }
+
     /// Takes what the language model gave; what it gives after it was called off is dropped.
     pub(super) fn model_answered(
         &mut self,
@@ -103,6 +121,7 @@ impl Call {
         event: AnswerEvent,
     ) -> Result<(), CallError> {
         let Some((order, _)) = self.with_model.filter(|(_, known)| *known == job) else {
+            self.answered_early(now, job, &event);
             return Ok(());
         };
         if event == AnswerEvent::Ended {
@@ -147,20 +166,32 @@ impl Call {
         if matches!(self.phase, Phase::Over) {
             return;
         }
+        let request = self.caller.voice.request(&line.text, line.stretch);
+        if role == LegRole::Caller
+            && let Some(early) = self.line_foreseen(&request)
+        {
+            self.caller.voice.say(line, early.job);
+            for (speech, last) in early.sound {
+                self.caller.voice.spoken(early.job, &speech, last);
+            }
+            return;
+        }
         let job = self.job();
         let leg = match role {
             LegRole::Caller => Some(&mut self.caller),
             LegRole::Agent => self.agent.as_deref_mut(),
         };
         if let Some(leg) = leg {
-            let work = leg.voice.say(line, job);
-            self.out.push_back(Output::Work(work));
+            let request = leg.voice.request(&line.text, line.stretch);
+            leg.voice.say(line, job);
+            self.out.push_back(Output::Work(Job::Speak { job, request }));
         }
     }
 
     /// Takes synthesized sound to the voice that asked for it.
     pub(super) fn spoken(&mut self, job: JobId, speech: &Speech, last: bool) {
-        let taken = self.caller.voice.spoken(job, speech, last);
+        let taken =
+            self.caller.voice.spoken(job, speech, last) || self.spoken_early(job, speech, last);
         if let (false, Some(agent)) = (taken, self.agent.as_mut()) {
             agent.voice.spoken(job, speech, last);
         }
@@ -173,7 +204,7 @@ impl Call {
         job: JobId,
         why: String,
     ) -> Result<(), CallError> {
-        if self.sound_unjudged(job) {
+        if self.sound_unjudged(job) || self.refused_early(job) {
             return Ok(());
         }
         let sorry = self.settings.tones.sorry.clone();

@@ -63,7 +63,10 @@ impl Call {
             FloorEvent::Released => self.caller.voice.duck(false),
             FloorEvent::Interrupting => self.stop_speaking(now),
             FloorEvent::Pausing => self.ask_if_over(now),
-            FloorEvent::Resumed => self.pause_over(),
+            FloorEvent::Resumed => {
+                self.pause_over();
+                self.forget_guess();
+            }
             FloorEvent::Yielded { began, ended, manner } => {
                 self.yielded(now, Spoken { began, ended, manner })?;
             }
@@ -139,6 +142,7 @@ impl Call {
     pub(super) fn stop_listening(&mut self) {
         self.floor.clear();
         self.pause_over();
+        self.forget_guess();
         self.hearing.clear(&mut self.out);
         self.caller.voice.duck(false);
         self.drop_stopped();

@@ -15,9 +15,9 @@
 //!
 //! Inside: `hearing` (the caller's words), `voice` (what is said on a leg), `leg` (ears and mouth
 //! of one far end), `far_ends` (what those do), `listening`, `pausing` and `dialog` (between the
-//! caller and the conversation), `handover` (what the escalation wants done), `footing` (sound that
-//! flows one way only, a hold without end), `punctual` (ticks that did not come), `tick`, `ending`,
-//! `rescue` (what goes on after a panic).
+//! caller and the conversation), `foresight` (what is begun before a turn is over), `handover`
+//! (what the escalation wants done), `footing` (sound that flows one way only, a hold without end),
+//! `punctual` (ticks that did not come), `tick`, `ending`, `rescue` (what goes on after a panic).
 //! Deliberately absent: sockets, threads, clocks, engines.
 
 mod border;
@@ -25,6 +25,7 @@ mod dialog;
 mod ending;
 mod far_ends;
 mod footing;
+mod foresight;
 mod handover;
 mod hearing;
 mod journal;
@@ -56,7 +57,7 @@ pub use rescue::RESCUED;
 use crate::conversation::{self, Conversation, Flow};
 use crate::escalation::{self, DialId, Escalation, Input as Escalating, Rules};
 use crate::timeline::{CallId, LegKind, LegRole, Links, Outcome, What};
-use crate::turn::{Ear, Floor, SilenceWatch, TurnSettings};
+use crate::turn::{Ear, Echo, Floor, SilenceWatch, TurnSettings};
 
 /// What is known of a call at its ring.
 #[derive(Clone, Debug)]
@@ -163,11 +164,13 @@ pub struct Call {
     escalation_deadline: Option<MediaTime>,
     floor: Floor,
     ear: Ear,
+    echo: Echo,
     /// This tick's sound, from the caller and to the caller.
     uplink: Frame,
     downlink: Frame,
     hearing: Hearing,
     pausing: pausing::Pausing,
+    foresight: foresight::Foresight,
     silence: SilenceWatch,
     expectation: Arc<Expectation>,
     /// Whether the caller was asked something and has not answered yet.
@@ -222,10 +225,12 @@ impl Call {
             escalation_deadline: None,
             floor: Floor::new(settings.turn),
             ear: Ear::default(),
+            echo: Echo::default(),
             uplink: Frame::silence(MediaTime::ZERO, SampleRate::NARROW),
             downlink: Frame::silence(MediaTime::ZERO, SampleRate::NARROW),
             hearing: Hearing::new(),
             pausing: pausing::Pausing::default(),
+            foresight: foresight::Foresight::default(),
             silence: SilenceWatch::new(settings.turn.no_input),
             expectation: Arc::default(),
             asked: false,
@@ -349,6 +354,7 @@ impl Call {
                 break;
             }
         }
+        self.settle_foresight(now);
         self.settle_parting(now)
     }
 

@@ -39,6 +39,7 @@ impl Call {
     /// Takes what the words say, and asks after the sound where they leave it open.
     pub(super) fn words_judged(&mut self, now: MediaTime, over: f32) {
         self.floor.judged(over);
+        self.foresee(now, over);
         if self.floor.is_uncertain() {
             self.ask_by_sound(now);
         }
@@ -52,6 +53,7 @@ impl Call {
         over: f32,
     ) -> Result<(), CallError> {
         if self.pausing.open.take_if(|open| *open == job).is_some() {
+            self.foresee(now, over);
             for event in self.floor.sound_judged(now, over).into_iter().flatten() {
                 self.floor_event(now, event)?;
             }

@@ -35,11 +35,14 @@ impl Call {
     fn move_sound(&mut self, now: MediaTime) -> (Option<Pressed>, Option<Pressed>) {
         let wide = |leg: Option<&Leg>| leg.is_some_and(Leg::speaks_wide);
         let heard = self.caller.listen(now, self.bridged && wide(self.agent.as_deref()));
-        let uplink = heard.narrow;
+        let mut uplink = heard.narrow;
         let for_caller = self.bridged && wide(Some(&self.caller));
         let agent = self.agent.as_mut().filter(|agent| agent.sending);
         let human = agent.map(|leg| leg.listen(now, for_caller));
         if self.phase == Phase::Talking {
+            if self.settings.turn.cancels_echo {
+                self.echo.take_out(uplink.samples_mut(), self.downlink.samples());
+            }
             self.out.push_back(Output::Listen(uplink));
             self.hearing.hear(uplink, &mut self.out);
         }
@@ -52,7 +55,7 @@ impl Call {
             self.out.push_back(Output::Leg(LegRole::Agent, LegCommand::Send(encoded)));
         }
         if self.recording.is_some() {
-            self.out.push_back(Output::Record(recorded(&uplink, &downlink)));
+            self.out.push_back(Output::Record(recorded(&heard.narrow, &downlink)));
         }
         (heard.key, human.and_then(|human| human.key))
     }

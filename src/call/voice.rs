@@ -14,7 +14,7 @@ use std::time::Duration;
 use cordboard_audio::{Clip, Frame, MediaTime, PlayWord, Playout, PlayoutEvent, SampleRate};
 use cordboard_models::speech::{Speech, SpeechRequest, SpokenWord};
 
-use super::{Job, JobId};
+use super::JobId;
 use crate::conversation::{Heard, Interruptible};
 
 /// How far off the boundary of what was heard may be: half of the 60 ms that the far end is taken
@@ -107,10 +107,13 @@ impl Voice {
         }
     }
 
-    /// Queues a line; the job is to be done for it.
-    pub(super) fn say(&mut self, line: Line, job: JobId) -> Job {
-        let request =
-            SpeechRequest { text: line.text.clone(), rate: self.rate, stretch: line.stretch };
+    /// What a synthesizer is asked for a text.
+    pub(super) fn request(&self, text: &Arc<str>, stretch: f32) -> SpeechRequest {
+        SpeechRequest { text: Arc::clone(text), rate: self.rate, stretch }
+    }
+
+    /// Queues a line, whose sound is to come from this job.
+    pub(super) fn say(&mut self, line: Line, job: JobId) {
         self.lines.push_back(Queued {
             line,
             job,
@@ -124,7 +127,6 @@ impl Voice {
             uncertainty: Duration::ZERO,
             stopped: false,
         });
-        Job::Speak { job, request }
     }
 
     /// Takes synthesized sound; whether the job was of this voice.

@@ -13,7 +13,7 @@ const ENTRIES_MAX: usize = 60;
 /// Longest utterance that is kept whole, in characters.
 const UTTERANCE_MAX: usize = 1_000;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Entry {
     Caller(String),
     /// What is to be played, until it has ended; then what was heard of it.
@@ -22,7 +22,7 @@ enum Entry {
 }
 
 /// The last of what was said.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Log(VecDeque<Entry>);
 
 impl Log {

@@ -31,7 +31,7 @@ use super::{Case, ConversationError, Input, Move, Output, PromptId};
 use crate::turn::TurnEvent;
 
 /// A caller's conversation with the assistant.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Conversation {
     pub(super) flow: Arc<Flow>,
     pub(super) call_id: String,
@@ -66,7 +66,7 @@ pub struct Conversation {
 }
 
 /// Where the conversation is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum State {
     /// Nothing was said yet.
     Fresh,
@@ -142,7 +142,7 @@ pub(super) struct Meant {
 }
 
 /// Words with the language model.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ranking {
     pub(super) request: u32,
     pub(super) said: String,
@@ -151,14 +151,14 @@ pub(super) struct Ranking {
 }
 
 /// A tool that runs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Calling {
     pub(super) invocation: u32,
     pub(super) deadline: MediaTime,
 }
 
 /// What is being done for the caller.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Task {
     pub(super) intent: String,
     /// Index of the step that is next.

@@ -29,7 +29,7 @@ pub(super) struct Record {
 }
 
 /// All that is known.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Memory {
     pub(super) slots: BTreeMap<String, Filled>,
     pub(super) results: BTreeMap<String, Value>,

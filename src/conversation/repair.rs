@@ -25,7 +25,7 @@ const MAX_UNSPOKEN: u32 = 3;
 const READ_BACK_WORDS: usize = 15;
 
 /// What went wrong of late.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Repairs {
     /// Failed repairs in a row.
     failed: u32,

@@ -16,7 +16,7 @@ const SLOW: f32 = 1.3;
 const REMEMBERED: usize = 50;
 
 /// Numbers, pace and memory of what is said.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Voice {
     last: u32,
     stretch: f32,

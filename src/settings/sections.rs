@@ -380,6 +380,10 @@ pub struct TurnSettings {
     /// Speech over the assistant after which it stops, where nothing is decided.
     #[serde(deserialize_with = "parse::within::<_, 20, 2_000>")]
     pub cut_ms: u64,
+    /// Whether the answer is begun while the end of the caller's turn is only likely.
+    pub eager: bool,
+    /// Whether the assistant's own voice is taken out where it comes back from the caller's side.
+    pub cancel_echo: bool,
 }
 
 /// What speech over the assistant does.
@@ -411,6 +415,8 @@ impl Default for TurnSettings {
             barge_in: BargeInChoice::Decide,
             duck_ms: 40,
             cut_ms: 20,
+            eager: true,
+            cancel_echo: true,
         }
     }
 }

@@ -721,6 +721,8 @@ pub(crate) fn call_settings(settings: &Settings) -> CallSettings {
             },
             no_input: ms(turn.no_input_ms),
             judges_sound: engines::judges_sound(&settings.models),
+            eager: turn.eager,
+            cancels_echo: turn.cancel_echo,
             ..TurnSettings::default()
         },
         queues: Arc::new(queues.collect()),

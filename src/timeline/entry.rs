@@ -188,6 +188,11 @@ pub enum What {
         /// When the first sound of the answer left.
         first_sound_ms: u64,
     },
+    /// The answer to the caller's turn had been begun before the turn was over.
+    Foreseen {
+        /// The words that it stood on.
+        text: String,
+    },
     /// The caller's intent was understood.
     Understood {
         /// Intent's name in the flow.

@@ -6,6 +6,7 @@
 
 mod aside;
 mod ear;
+mod echo;
 mod event;
 mod floor;
 mod overlap;
@@ -16,6 +17,7 @@ mod tests;
 
 pub use aside::{Aside, aside};
 pub use ear::{Ear, Heard};
+pub use echo::Echo;
 pub use event::{TurnEvent, Utterance};
 pub use floor::{Floor, FloorEvent, FloorEvents, Manner, Meanwhile};
 pub use settings::{BargeIn, Pauses, TurnSettings, Verdicts, WORDS_JUDGED_AT};

@@ -23,6 +23,10 @@ pub struct TurnSettings {
     pub turn_max: Duration,
     /// Whether there is a judge by sound to be asked.
     pub judges_sound: bool,
+    /// Whether the answer is begun while the end of the turn is only likely.
+    pub eager: bool,
+    /// Whether the assistant's own voice is taken out of the caller's side where it comes back.
+    pub cancels_echo: bool,
 }
 
 /// The silence as of which words are judged: one that says nothing by itself. What the silence
@@ -137,6 +141,8 @@ impl Default for TurnSettings {
             no_input: Duration::from_millis(6_000),
             turn_max: Duration::from_secs(30),
             judges_sound: false,
+            eager: true,
+            cancels_echo: true,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use cordboard::call::{CallFacts, EngineRole, Input};
+use cordboard::call::{CallFacts, CallSettings, EngineRole, Input};
 use cordboard::conversation::Flow;
 use cordboard::timeline::What;
 use cordboard_models::speech::{AnswerEvent, ToolCall};
@@ -15,16 +15,20 @@ use super::world::{World, facts, settings};
 const SORRY: &str = "I have no answer just now";
 const HUMAN: &str = "I will get a colleague for you";
 
-fn sentence(after_ms: u64, text: &str) -> (u64, Result<AnswerEvent, String>) {
+pub(super) fn sentence(after_ms: u64, text: &str) -> (u64, Result<AnswerEvent, String>) {
     (after_ms, Ok(AnswerEvent::Sentence(text.to_owned())))
 }
 
-fn call(after_ms: u64, name: &str, arguments: Value) -> (u64, Result<AnswerEvent, String>) {
+pub(super) fn call(
+    after_ms: u64,
+    name: &str,
+    arguments: Value,
+) -> (u64, Result<AnswerEvent, String>) {
     let (id, name) = ("1".to_owned(), name.to_owned());
     (after_ms, Ok(AnswerEvent::Called(ToolCall { id, name, arguments })))
 }
 
-fn end(after_ms: u64) -> (u64, Result<AnswerEvent, String>) {
+pub(super) fn end(after_ms: u64) -> (u64, Result<AnswerEvent, String>) {
     (after_ms, Ok(AnswerEvent::Ended))
 }
 
@@ -49,14 +53,19 @@ fn is_failover(what: &What) -> bool {
 }
 
 /// A call whose caller is about to ask the model, which will answer this.
-fn about_to_ask(answers: Vec<Answer>) -> World {
+pub(super) fn about_to_ask(answers: Vec<Answer>) -> World {
+    about_to_ask_under(settings(), answers)
+}
+
+/// The same under other settings than usual.
+pub(super) fn about_to_ask_under(settings: CallSettings, answers: Vec<Answer>) -> World {
     static FLOW: LazyLock<Arc<Flow>> = LazyLock::new(|| {
         let text = include_str!("../../flows/questions.yaml");
         let flow = Flow::parse(text, "flows/questions.yaml", &BTreeMap::new());
         Arc::new(flow.expect("the example is good"))
     });
     let facts = CallFacts { flow: Arc::clone(&FLOW), ..facts() };
-    let mut world = World::of(facts, vec![], settings());
+    let mut world = World::of(facts, vec![], settings);
     world.model.0 = answers.into();
     world.connect();
     world.hears("How can I help you?");
@@ -73,7 +82,7 @@ fn asked(answers: Vec<Answer>) -> World {
 }
 
 /// From the end of the caller's last turn to the first sound after it, and to the first of `text`.
-fn waits_ms(world: &World, text: &str) -> (u64, u64) {
+pub(super) fn waits_ms(world: &World, text: &str) -> (u64, u64) {
     let latency = world.entries.iter().rev().find_map(|entry| match entry.what {
         What::Latency { turn_ended_ms, first_sound_ms, .. } => {
             Some((turn_ended_ms, first_sound_ms))

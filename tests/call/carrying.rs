@@ -59,6 +59,7 @@ impl World {
             Output::Feed(job, _) => self.feed(job),
             Output::Finish(job) => self.finish(job),
             Output::Cancel(job) => {
+                self.cancelled.insert(job);
                 self.fed.remove(&job);
                 self.unspoken.remove(&job);
             }
@@ -154,14 +155,19 @@ impl World {
                 }
             }
             Job::Answer { job, request } => {
-                for (after_ms, part) in self.model.answer(&request) {
+                // Who guesses wrong gets nothing in time, and takes nothing from the script.
+                let guess = self.script.is_guess(&request);
+                let answer = if guess { vec![] } else { self.model.answer(&request) };
+                for (after_ms, part) in answer {
                     let input = match part {
                         Ok(event) => Input::Answered { job, event },
                         Err(why) => Input::Refused { job, why },
                     };
                     self.later(after_ms, Due::Input(input));
                 }
-                self.asked_model.push(request);
+                if !guess {
+                    self.asked_model.push(request);
+                }
             }
             Job::JudgeSound { job, .. } => {
                 if let Some((after_ms, probability)) = self.sound_judge {
@@ -201,7 +207,7 @@ impl World {
     fn feed(&mut self, job: JobId) {
         let Some(fed) = self.fed.get_mut(&job) else { return };
         *fed += 1;
-        if let (30, Some(hypothesis)) = (*fed, self.script.partial()) {
+        if let (30, Some(hypothesis)) = (*fed, self.script.partial(self.partial_words)) {
             self.at_once.push_back(Input::Recognized { job, hypothesis });
         }
     }

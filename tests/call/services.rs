@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use cordboard::conversation::ToolOutcome;
 use cordboard::timeline::ToolVerdict;
-use cordboard_models::speech::{AnswerEvent, AnswerRequest, Hypothesis, HypothesisKind, Word};
+use cordboard_models::speech::{
+    AnswerEvent, AnswerRequest, AnswerTurn, Hypothesis, HypothesisKind, Word,
+};
 use serde_json::{Value, json};
 
 /// How a recognizer behaves.
@@ -116,11 +118,20 @@ impl Script {
         hypothesis(&text, confidence, kind)
     }
 
-    /// What is guessed while the caller still speaks.
-    pub(crate) fn partial(&self) -> Option<Hypothesis> {
+    /// What is guessed while the caller still speaks: the first words, so many of them.
+    pub(crate) fn partial(&self, words: usize) -> Option<Hypothesis> {
         let (text, confidence) = self.0.front()?;
-        let first = text.split(' ').next().unwrap_or_default();
-        Some(hypothesis(first, *confidence, HypothesisKind::Partial))
+        let first: Vec<&str> = text.split(' ').take(words).collect();
+        Some(hypothesis(&first.join(" "), *confidence, HypothesisKind::Partial))
+    }
+
+    /// Whether the model is asked on a part of what is being said.
+    pub(crate) fn is_guess(&self, request: &AnswerRequest) -> bool {
+        let said = request.turns.last().and_then(|turn| match turn {
+            AnswerTurn::Caller(said) => Some(said),
+            AnswerTurn::Assistant(_) | AnswerTurn::Data(_) | AnswerTurn::Tool { .. } => None,
+        });
+        self.0.front().zip(said).is_some_and(|((text, _), said)| text != said)
     }
 }
 

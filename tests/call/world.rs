@@ -70,6 +70,10 @@ pub(crate) struct World {
     pub(crate) judge: Judge,
     pub(crate) mouth: Mouth,
     pub(crate) script: Script,
+    /// Words of a turn that are guessed while it is spoken.
+    pub(crate) partial_words: usize,
+    /// Work that was called off.
+    pub(crate) cancelled: BTreeSet<JobId>,
     pub(crate) model: Model,
     /// What the language model was asked.
     pub(crate) asked_model: Vec<Arc<AnswerRequest>>,
@@ -192,6 +196,8 @@ impl World {
             judge: Judge::Says(0.5),
             mouth: Mouth::Speak { after_ms: 120 },
             script: Script::default(),
+            partial_words: 1,
+            cancelled: BTreeSet::new(),
             model: Model::default(),
             asked_model: vec![],
             tools: VecDeque::new(),

@@ -67,10 +67,10 @@ fn echo_of(played: &[f32], room: &[f32]) -> Vec<f32> {
 }
 
 fn cancelled(played: &[f32], heard: &[f32]) -> Vec<f32> {
-    let mut canceller = EchoCanceller::new();
+    let mut canceller = EchoCanceller::new(SampleRate::WIDE);
     let mut out = Vec::with_capacity(heard.len());
     for (played, heard) in played.chunks_exact(160).zip(heard.chunks_exact(160)) {
-        canceller.hear_played(played.try_into().expect("10 ms"));
+        canceller.hear_played(played);
         let mut block: [f32; 160] = heard.try_into().expect("10 ms");
         canceller.cancel(&mut block);
         out.extend(block);

@@ -43,7 +43,7 @@ const ROUNDS_MAX: u32 = 5;
 const FAILURES_MAX: u32 = 2;
 
 /// What is known of the talk.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Talk {
     step: Arc<AnswerStep>,
     /// Turns of the caller.
@@ -58,7 +58,7 @@ pub(super) struct Talk {
 }
 
 /// What is known of the assistant's present turn.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Turn {
     /// Requests to the model.
     rounds: u32,
@@ -75,7 +75,7 @@ struct Turn {
 }
 
 /// The model is at it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Answering {
     pub(super) request: u32,
     /// Its rules, which it shall not read out.

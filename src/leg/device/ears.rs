@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cordboard_audio::echo::{BLOCK_SAMPLES, EchoCanceller};
+use cordboard_audio::echo::EchoCanceller;
 use cordboard_audio::level::rms;
 use cordboard_audio::{Encoder, Resampler, SampleRate};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
@@ -69,7 +69,7 @@ impl Ears {
             over,
             hearing: Resampler::between(microphone_hz, wide_hz)?,
             reference: Resampler::between(loudspeaker_hz, wide_hz)?,
-            canceller: EchoCanceller::new(),
+            canceller: EchoCanceller::new(SampleRate::WIDE),
             encoder: Encoder::new(CODEC),
             heard: vec![0.0; frame_of(microphone_hz)],
             spoken: vec![0.0; frame_of(loudspeaker_hz)],
@@ -99,18 +99,14 @@ impl Ears {
                 self.learned = self.learned.saturating_add(1);
                 self.echoing = ECHO_LASTS;
             }
-            for block in wide[..made].as_chunks::<BLOCK_SAMPLES>().0 {
-                self.canceller.hear_played(block);
-            }
+            self.canceller.hear_played(&wide[..made]);
         }
         while self.microphone.occupied_len() >= self.heard.len() {
             self.microphone.pop_slice(&mut self.heard);
             let mut wide = [0.0; 2 * FRAME_SAMPLES];
             let made = self.hearing.push_into(&self.heard, &mut wide);
             let wide = &mut wide[..made];
-            for block in wide.as_chunks_mut::<BLOCK_SAMPLES>().0 {
-                self.canceller.cancel(block);
-            }
+            self.canceller.cancel(wide);
             if self.learned < LEARNED && self.echoing > 0 {
                 wide.iter_mut().for_each(|sample| *sample *= TURNED_DOWN);
             }

@@ -19,7 +19,7 @@ use super::judges::Smart;
 use super::label::{EventLabel, TurnLabel};
 use super::score::{FRAME, FRAME_MS, Recording};
 use crate::turn::{
-    Ear, Floor, FloorEvent, Heard, Meanwhile, Pauses, TurnSettings, WORDS_JUDGED_AT,
+    Ear, Echo, Floor, FloorEvent, Heard, Meanwhile, Pauses, TurnSettings, WORDS_JUDGED_AT,
 };
 
 /// What the sweep sets the room's one threshold to: here a factor on the pauses of which no judge
@@ -48,11 +48,14 @@ pub(super) enum Said {
 
 /// Listens to a recording as a call does, frame by frame.
 pub(super) fn listen(recording: &Recording, mut meter: SpeechMeter) -> Vec<Heard> {
-    let mut ear = Ear::default();
+    let (mut ear, mut echo, mut sent) = (Ear::default(), Echo::default(), [0.0; FRAME]);
     let frames = recording.uplink.chunks_exact(FRAME).zip(recording.downlink.chunks_exact(FRAME));
     let heard = frames.map(|(uplink, downlink)| {
-        let probability = meter.hear(uplink).unwrap_or(0.0);
-        ear.hear(uplink, downlink, probability)
+        let mut uplink: [f32; FRAME] = uplink.try_into().expect("a frame");
+        echo.take_out(&mut uplink, &sent);
+        sent.copy_from_slice(downlink);
+        let probability = meter.hear(&uplink).unwrap_or(0.0);
+        ear.hear(&uplink, downlink, probability)
     });
     heard.collect()
 }

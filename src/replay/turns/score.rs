@@ -92,8 +92,6 @@ pub struct Bench {
 pub(super) struct Recording {
     pub(super) label: Label,
     pub(super) uplink: Vec<f32>,
-    /// For a room that takes echoes out.
-    #[allow(dead_code, reason = "a room that cancels echoes hears it")]
     pub(super) downlink: Vec<f32>,
 }
 

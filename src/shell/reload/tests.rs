@@ -100,6 +100,8 @@ const SECTIONS: &[Section] = &[
             "pause_ms = 999",
             "barge_in = \"cut\"",
             "duck_ms = 99",
+            "eager = false",
+            "cancel_echo = false",
             "barge_in = \"cut\"\ncut_ms = 99",
         ],
     ),

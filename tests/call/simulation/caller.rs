@@ -130,6 +130,7 @@ impl Caller {
         world.tools.extend((0..dice.random_range(0..4)).map(|_| engines::tool(&mut dice)));
         world.model.0.extend((0..dice.random_range(0..6)).map(|_| engines::answer(&mut dice)));
         world.judge = engines::judge(&mut dice);
+        world.partial_words = *[1, usize::MAX].choose(&mut dice).expect("some");
         world.sound_judge = engines::sound_judge(&mut dice);
         world.ranks_ms = *[Some(400), Some(2_500), None].choose(&mut dice).expect("some");
         let pitch_hz = dice.random_bool(REAL).then(|| dice.random_range(90.0..220.0));
