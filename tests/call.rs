@@ -7,6 +7,8 @@ mod answers;
 mod breakdowns;
 #[path = "call/broken_engines.rs"]
 mod broken_engines;
+#[path = "call/captions.rs"]
+mod captions;
 #[path = "call/clocks.rs"]
 mod clocks;
 #[path = "call/detector.rs"]

@@ -11,6 +11,7 @@ use cordboard_models::speech::{
     AnswerEvent, AnswerRequest, Expectation, Hypothesis, Ranked, Speech, SpeechRequest,
 };
 
+use super::Shown;
 use crate::conversation::{Invocation, RankRequest, ToolOutcome};
 use crate::escalation::{AgentRef, DeskReport};
 use crate::timeline::{ContextPacket, Entry, LegRole};
@@ -185,6 +186,8 @@ pub enum LegEvent<'a> {
         /// One line, without credentials and keys.
         summary: String,
     },
+    /// The caller asked for a human, by other means than speech.
+    WantsPerson,
     /// The far end holds so much of what it was sent and has not played, as measured.
     FarBuffer(std::time::Duration),
     /// A report came from the far end, or went there.
@@ -316,6 +319,8 @@ pub enum LegCommand {
     },
     /// Offer the same media once more, where nothing comes from the far end.
     Renegotiate,
+    /// Show this where there is a page beside the sound.
+    Show(Box<Shown>),
     /// Call somebody; the leg then reports `Offered`, `Answered`, `Ended`.
     Dial(DialPlan),
     /// End the leg, in whatever state it is.

@@ -87,6 +87,8 @@ impl Call {
         self.caller.voice.end_music(now);
         self.settle_voices(now)?;
         self.ending.outcome = Some(self.outcome());
+        let reached = if self.ending.failed { Outcome::Failed } else { self.outcome() };
+        self.show_end(reached, cause);
         self.phase = Phase::Parting { by: now + PARTING_MAX };
         self.part(now, LegRole::Caller, cause, self.caller.media());
         self.escalate(now, Escalating::CallerLeft)

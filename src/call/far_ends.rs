@@ -40,6 +40,7 @@ impl Call {
             LegEvent::Signalled { sent, ref summary } => {
                 self.signalled(now, LegRole::Caller, sent, summary);
             }
+            LegEvent::WantsPerson => self.person_wanted(now)?,
             LegEvent::FarBuffer(held) => self.caller.voice.far_buffer(held),
             LegEvent::Network(network) => self.caller.reported(now, network),
             LegEvent::Ended { cause } => self.caller_left(now, cause)?,
@@ -83,6 +84,8 @@ impl Call {
             LegEvent::Signalled { sent, ref summary } => {
                 self.signalled(now, LegRole::Agent, sent, summary);
             }
+            // An agent is one.
+            LegEvent::WantsPerson => {}
             LegEvent::FarBuffer(held) => agent.voice.far_buffer(held),
             LegEvent::Network(network) => agent.reported(now, network),
             LegEvent::Ended { cause } => self.agent_left(now, cause)?,
@@ -162,6 +165,11 @@ impl Call {
         };
         let Some(leg) = leg else { return };
         leg.hold(now, held);
+        // Who holds us hears nothing: what was being said goes on at the word when they are back.
+        let stops = role == LegRole::Caller && held && self.phase == Phase::Talking;
+        if stops && self.caller.voice.stop(now) {
+            self.flush();
+        }
         // An agent's hold plays our music to the caller: media is always anchored.
         if role == LegRole::Agent && self.bridged {
             match held {

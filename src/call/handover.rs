@@ -85,6 +85,7 @@ impl Call {
                 self.dial = dial;
                 let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value));
                 self.agent_uri = agent.uri.clone();
+                self.captions.agent = agent.name.to_string();
                 let plan =
                     DialPlan { uri: agent.uri.to_string(), display, headers: headers.collect() };
                 self.out.push_back(Output::Leg(LegRole::Agent, LegCommand::Dial(plan)));

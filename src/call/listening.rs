@@ -102,7 +102,8 @@ impl Call {
     /// Goes on with what was stopped, where nobody speaks and no words are awaited any more: what
     /// they came to has dropped it, or was nothing.
     pub(super) fn go_on(&mut self, now: MediaTime) {
-        let open = self.floor.caller_holds() || self.hearing.is_waiting();
+        let held = self.caller.held;
+        let open = held || self.floor.caller_holds() || self.hearing.is_waiting();
         if open || self.phase != Phase::Talking {
             return;
         }
@@ -156,8 +157,14 @@ impl Call {
         hypothesis: Hypothesis,
     ) -> Result<(), CallError> {
         match self.hearing.recognized(job, hypothesis) {
-            Some((utterance, manner)) => self.utter(now, utterance, manner),
-            None => Ok(()),
+            Some((utterance, manner)) => {
+                self.show_final(&utterance.text);
+                self.utter(now, utterance, manner)
+            }
+            None => {
+                self.show_partial();
+                Ok(())
+            }
         }
     }
 
@@ -271,6 +278,17 @@ impl Call {
         }
         self.interrupt(now, Cut::ByKey)?;
         self.conversation.handle_input(now, Input::Keyed { digit })?;
+        Ok(())
+    }
+
+    /// The caller asks for a human by a button: as if it had been said.
+    pub(super) fn person_wanted(&mut self, now: MediaTime) -> Result<(), CallError> {
+        if self.phase != Phase::Talking {
+            return Ok(());
+        }
+        self.ending.never_spoke = false;
+        self.interrupt(now, Cut::ByKey)?;
+        self.conversation.handle_input(now, Input::WantsPerson)?;
         Ok(())
     }
 

@@ -13,14 +13,15 @@
 //!     └──────── Ended ────┴───────── Ended ───┴─────────────────────┘
 //! ```
 //!
-//! Inside: `hearing` (the caller's words), `voice` (what is said on a leg), `leg` (ears and mouth
-//! of one far end), `far_ends` (what those do), `listening`, `pausing` and `dialog` (between the
-//! caller and the conversation), `foresight` (what is begun before a turn is over), `handover`
-//! (what the escalation wants done), `footing` (sound that flows one way only, a hold without end),
-//! `punctual` (ticks that did not come), `tick`, `ending`, `rescue` (what goes on after a panic).
-//! Deliberately absent: sockets, threads, clocks, engines.
+//! Inside: `hearing` (the caller's words), `captions` (what a page is shown), `voice` (what is said
+//! on a leg), `leg` (ears and mouth of one far end), `far_ends` (what those do), `listening`,
+//! `pausing` and `dialog` (between the caller and the conversation), `foresight` (what is begun
+//! before a turn is over), `handover` (what the escalation wants done), `footing` (sound that flows
+//! one way only, a hold without end), `punctual` (ticks that did not come), `tick`, `ending`,
+//! `rescue` (what goes on after a panic). Deliberately absent: sockets, threads, clocks, engines.
 
 mod border;
+mod captions;
 mod dialog;
 mod ending;
 mod far_ends;
@@ -48,6 +49,7 @@ pub use border::{
     DialPlan, Effect, EncodedFrame, EndCause, EngineRole, Input, Job, JobId, Judgement, LegCommand,
     LegEvent, MediaPacket, Network, Output, RecordedTick,
 };
+pub use captions::{Shown, Standing};
 pub use ending::{STILL_THERE, STOPPING};
 use hearing::Hearing;
 use journal::Journal;
@@ -171,6 +173,7 @@ pub struct Call {
     hearing: Hearing,
     pausing: pausing::Pausing,
     foresight: foresight::Foresight,
+    captions: captions::Captions,
     silence: SilenceWatch,
     expectation: Arc<Expectation>,
     /// Whether the caller was asked something and has not answered yet.
@@ -231,6 +234,7 @@ impl Call {
             hearing: Hearing::new(),
             pausing: pausing::Pausing::default(),
             foresight: foresight::Foresight::default(),
+            captions: captions::Captions::default(),
             silence: SilenceWatch::new(settings.turn.no_input),
             expectation: Arc::default(),
             asked: false,

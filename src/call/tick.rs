@@ -27,6 +27,7 @@ impl Call {
         self.go_on(now);
         self.unspoken(now)?;
         self.mind_silence(now)?;
+        self.show_progress();
         self.mind_media(now)?;
         self.mind_footing(now)
     }

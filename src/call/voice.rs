@@ -227,6 +227,13 @@ impl Voice {
             && heard.split_whitespace().all(|word| words.any(|said| said == word))
     }
 
+    /// The line that is played now: its number, its text, and how many words of it have been heard.
+    pub(super) fn progress(&self) -> Option<(u32, &Arc<str>, usize)> {
+        let queued = self.front()?;
+        let playing = queued.playing.iter().map(|(clip, _)| self.playout.words_heard(*clip));
+        Some((queued.line.id, &queued.line.text, queued.heard.len() + playing.sum::<usize>()))
+    }
+
     fn front(&self) -> Option<&Queued> {
         self.lines.front().filter(|queued| queued.began && !queued.stopped)
     }

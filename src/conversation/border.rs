@@ -65,6 +65,8 @@ pub enum Input {
         /// Why, for the timeline.
         why: String,
     },
+    /// The caller asked for a human by a button.
+    WantsPerson,
     /// No agent came; the assistant has the caller again.
     NobodyCame,
     /// The agent had the caller and is gone; the assistant has the caller again.

@@ -233,6 +233,8 @@ impl Conversation {
             (_, Input::Ranked { request, ranked }) => self.was_ranked(request, &ranked),
             (_, Input::Answered { order, event }) => self.answer_came(order, event),
             (_, Input::AnswerFailed { order, why }) => self.answer_failed(order, &why),
+            (State::Away, Input::WantsPerson) => {}
+            (_, Input::WantsPerson) => self.asked_for_agent(),
             (_, Input::NobodyCame) => self.nobody_came(),
             (_, Input::AgentLeft) => self.agent_left(),
             (_, Input::Timeout) => self.timed_out(),

@@ -366,7 +366,7 @@ impl PhoneLeg {
                 self.offer_anew();
             }
             // A phone plays what it has within its jitter buffer.
-            LegCommand::Flush | LegCommand::Dial(_) => {}
+            LegCommand::Flush | LegCommand::Dial(_) | LegCommand::Show(_) => {}
         }
     }
 

@@ -260,7 +260,10 @@ impl StreamLeg {
             }
             LegCommand::Hangup => self.over.cancel(),
             // Carriers take no keys; there is nothing to agree on, and nobody to dial.
-            LegCommand::SendDigit { .. } | LegCommand::Renegotiate | LegCommand::Dial(_) => {}
+            LegCommand::SendDigit { .. }
+            | LegCommand::Renegotiate
+            | LegCommand::Dial(_)
+            | LegCommand::Show(_) => {}
         }
     }
 

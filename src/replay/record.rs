@@ -267,6 +267,7 @@ fn leg_event(to: &mut Writer, event: &LegEvent<'_>) {
             to.byte(14);
             to.number(u64::try_from(held.as_millis()).unwrap_or(u64::MAX));
         }
+        LegEvent::WantsPerson => to.byte(15),
         LegEvent::KeysInSound(may) => {
             to.byte(13);
             to.byte(u8::from(*may));
@@ -312,6 +313,7 @@ fn take_leg_event<'a>(from: &mut Reader<'a>) -> Result<LegEvent<'a>, RecordError
         12 => LegEvent::Comfort { sequence: from.small()?, payload: from.bytes()? },
         13 => LegEvent::KeysInSound(from.byte()? != 0),
         14 => LegEvent::FarBuffer(Duration::from_millis(from.number()?)),
+        15 => LegEvent::WantsPerson,
         tag => return Err(RecordError::Unknown { tag, place: "an event of a leg" }),
     })
 }

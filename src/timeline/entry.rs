@@ -390,6 +390,8 @@ pub enum LegKind {
     Stream,
     /// The machine's own microphone and loudspeaker.
     Device,
+    /// A browser (WebRTC).
+    Browser,
 }
 
 /// Whose leg it is.

@@ -83,7 +83,9 @@ impl World {
     }
 
     fn caller_command(&mut self, command: LegCommand) {
-        assert!(!self.caller_gone, "{command:?} to a caller who is gone\n{}", self.story());
+        // A page stays when the leg is gone, and is shown what came of the call.
+        let may = !self.caller_gone || matches!(command, LegCommand::Show(_));
+        assert!(may, "{command:?} to a caller who is gone\n{}", self.story());
         match command {
             LegCommand::Answer => self.answered = true,
             LegCommand::Send(frame) => self.caller.hear(&frame),
@@ -93,6 +95,7 @@ impl World {
                 self.hung_up = Some(self.now);
             }
             LegCommand::Flush => {}
+            LegCommand::Show(shown) => self.shown.push(*shown),
             LegCommand::Renegotiate => self.renegotiated += 1,
             LegCommand::Dial(plan) => panic!("{plan:?}: nobody calls out here"),
         }
@@ -125,7 +128,9 @@ impl World {
             LegCommand::Hangup => self.agent_line = None,
             LegCommand::Flush => {}
             LegCommand::Renegotiate => self.renegotiated += 1,
-            LegCommand::Answer | LegCommand::Dial(_) => panic!("{command:?} to an agent"),
+            LegCommand::Answer | LegCommand::Dial(_) | LegCommand::Show(_) => {
+                panic!("{command:?} to an agent")
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use cordboard::call::{
-    Call, CallFacts, CallSettings, EndCause, Input, JobId, LegEvent, RecordedTick, Tones,
+    Call, CallFacts, CallSettings, EndCause, Input, JobId, LegEvent, RecordedTick, Shown, Tones,
 };
 use cordboard::conversation::{Flow, Invocation};
 use cordboard::escalation::Rules;
@@ -72,6 +72,8 @@ pub(crate) struct World {
     pub(crate) script: Script,
     /// Words of a turn that are guessed while it is spoken.
     pub(crate) partial_words: usize,
+    /// What the caller's page was shown.
+    pub(crate) shown: Vec<Shown>,
     /// Work that was called off.
     pub(crate) cancelled: BTreeSet<JobId>,
     pub(crate) model: Model,
@@ -197,6 +199,7 @@ impl World {
             mouth: Mouth::Speak { after_ms: 120 },
             script: Script::default(),
             partial_words: 1,
+            shown: vec![],
             cancelled: BTreeSet::new(),
             model: Model::default(),
             asked_model: vec![],

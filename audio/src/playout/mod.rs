@@ -290,6 +290,12 @@ impl Playout {
         (words, uncertainty)
     }
 
+    /// How many words of a clip have been heard, by the far end's buffer as it is known.
+    #[must_use]
+    pub fn words_heard(&self, id: u32) -> usize {
+        self.heard(id, self.far_buffer).0
+    }
+
     /// Whether nothing is being played, fades out or waits.
     #[must_use]
     pub fn is_idle(&self) -> bool {

@@ -260,7 +260,10 @@ impl DeviceLeg {
             LegCommand::Flush => self.shared.flushed.store(self.given, Ordering::Release),
             LegCommand::Hangup => self.over.cancel(),
             // A card takes no keys; there is nothing to agree on, and nobody to dial.
-            LegCommand::SendDigit { .. } | LegCommand::Renegotiate | LegCommand::Dial(_) => {}
+            LegCommand::SendDigit { .. }
+            | LegCommand::Renegotiate
+            | LegCommand::Dial(_)
+            | LegCommand::Show(_) => {}
         }
     }
 

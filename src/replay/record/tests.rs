@@ -74,6 +74,7 @@ fn every_kind_of_input_comes_back_as_it_was() {
         Input::Leg(LegRole::Agent, LegEvent::Renegotiated(Codec::Opus)),
         Input::Leg(LegRole::Caller, LegEvent::Comfort { sequence: 9, payload: &[40, 127] }),
         Input::Leg(LegRole::Caller, LegEvent::KeysInSound(true)),
+        Input::Leg(LegRole::Caller, LegEvent::WantsPerson),
         Input::Leg(LegRole::Caller, LegEvent::FarBuffer(Duration::from_millis(140))),
         Input::Leg(LegRole::Caller, LegEvent::Garbage { total: 1 << 40 }),
         Input::Leg(LegRole::Agent, LegEvent::Network(network)),

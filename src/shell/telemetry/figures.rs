@@ -92,7 +92,7 @@ impl Figures {
     pub(crate) fn new(workers: usize) -> Self {
         let roles = || Tallies::new("leg", ROLES);
         Self {
-            begun: Tallies::new("leg", &["phone", "stream", "device"]),
+            begun: Tallies::new("leg", &["phone", "stream", "device", "browser"]),
             answered: Counter::default(),
             ended: Tallies::new("outcome", OUTCOMES),
             response: Histogram::new(RESPONSE_S),
@@ -359,6 +359,7 @@ impl CallProjection {
                     LegKind::Phone => "phone",
                     LegKind::Stream => "stream",
                     LegKind::Device => "device",
+                    LegKind::Browser => "browser",
                 });
             }
             What::Answered => figures.answered.count(),
