@@ -22,8 +22,20 @@ pub(super) enum ApiFault {
     NoSuchAddress,
     #[error("this address can only be read")]
     NotAllowed,
-    #[error("too many streams begin at once")]
+    #[error("there is no room for more at the moment")]
     NoRoom,
+    #[error("pages of this origin may not call")]
+    ForeignOrigin,
+    #[error("there is no such flow")]
+    NoSuchFlow,
+    #[error("too many tokens were asked for")]
+    TooMany { after_s: u64 },
+    #[error("the call token does not open a call of this flow")]
+    CallTokenUnfit,
+    #[error("the body is not {expected}")]
+    BadType { expected: &'static str },
+    #[error("{0}")]
+    BadOffer(String),
     #[error("there is no such call")]
     NoSuchCall,
     #[error("the call has no context packet")]
@@ -41,12 +53,18 @@ pub(super) enum ApiFault {
 impl ApiFault {
     const fn status(&self) -> StatusCode {
         match self {
-            Self::BadCallId | Self::BadParameter { .. } => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::ForeignHost => StatusCode::FORBIDDEN,
-            Self::NoSuchAddress | Self::NoSuchCall | Self::NoPacket | Self::NoRecording => {
-                StatusCode::NOT_FOUND
+            Self::BadCallId | Self::BadParameter { .. } | Self::BadOffer(_) => {
+                StatusCode::BAD_REQUEST
             }
+            Self::Unauthorized | Self::CallTokenUnfit => StatusCode::UNAUTHORIZED,
+            Self::ForeignHost | Self::ForeignOrigin => StatusCode::FORBIDDEN,
+            Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::BadType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NoSuchFlow
+            | Self::NoSuchAddress
+            | Self::NoSuchCall
+            | Self::NoPacket
+            | Self::NoRecording => StatusCode::NOT_FOUND,
             Self::NotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Store(_) | Self::NoRoom => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreadable(_) | Self::Malformed(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -69,7 +87,18 @@ impl ApiFault {
             }
             Self::NoSuchAddress => ("not_found", "begin at GET /v1/calls"),
             Self::NotAllowed => ("method_not_allowed", "use GET"),
-            Self::NoRoom => ("no_room", "connect again in a moment"),
+            Self::NoRoom => ("no_room", "try again in a moment"),
+            Self::ForeignOrigin => {
+                ("foreign_origin", "name the page's origin in browser.origins of the settings")
+            }
+            Self::NoSuchFlow => ("no_such_flow", "take a flow from GET /v1/flows"),
+            Self::TooMany { .. } => ("too_many", "try again when Retry-After has passed"),
+            Self::CallTokenUnfit => (
+                "call_token_unfit",
+                "get a token by POST /v1/tokens, and show it once, soon, as Authorization: Bearer",
+            ),
+            Self::BadType { .. } => ("bad_type", "set Content-Type, and send what it says"),
+            Self::BadOffer(_) => ("bad_offer", "offer one stream of sound with Opus"),
             Self::NoSuchCall => {
                 ("no_such_call", "a call that began just now is here within a second")
             }
@@ -98,6 +127,9 @@ impl IntoResponse for ApiFault {
         let (code, remedy) = self.code_and_remedy();
         let error = ErrorDetail { code, message: self.to_string(), remedy };
         let mut response = (status, Json(ErrorBody { error })).into_response();
+        if let Self::TooMany { after_s } = self {
+            response.headers_mut().insert(header::RETRY_AFTER, after_s.into());
+        }
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);

@@ -5,27 +5,31 @@
 //! anything that changes a call, and the decision where to listen (`settings`).
 
 mod access;
+mod browser;
 mod calls;
 mod context;
 mod fault;
 mod health;
+mod live;
 mod media_stream;
 mod media_words;
 mod metrics;
 mod openapi;
+mod pages;
 mod recording;
 mod signature;
 mod wire;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, get, patch, post};
 use axum::{Json, Router, middleware};
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -34,8 +38,12 @@ use tokio::sync::mpsc;
 use crate::settings::Token;
 use crate::store::Store;
 use crate::timeline::CallId;
+use browser::whip;
 use fault::ApiFault;
 
+pub(crate) use browser::{BrowserCall, BrowserSide, NotTaken};
+pub use browser::{Browsers, schema as browser_call_schema};
+pub use live::Live;
 pub use media_stream::MediaStreams;
 pub(crate) use media_stream::{STREAM_ENDS, StreamCall};
 pub(crate) use media_words::StreamFault;
@@ -82,6 +90,10 @@ pub struct ApiState {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Carriers' media streams, where they are taken.
     pub streams: Option<MediaStreams>,
+    /// Wakes those who watch calls.
+    pub live: Live,
+    /// Callers in browsers, where they are taken.
+    pub browsers: Option<Browsers>,
 }
 
 impl std::fmt::Debug for ApiState {
@@ -99,7 +111,8 @@ pub async fn serve(
     state: ApiState,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(state, |_| true)).with_graceful_shutdown(shutdown).await
+    let service = router(state, |_| true).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown).await
 }
 
 /// Answers with the figures alone, and with how the service is.
@@ -140,6 +153,12 @@ fn open() -> Vec<Address> {
         ("/v1/calls/{id}/context", get(context::packet)),
         ("/v1/media-streams/{route}", get(media_stream::join)),
         ("/v1/media-streams/{route}/answer", post(media_stream::answer)),
+        ("/v1/live", get(live::watch)),
+        ("/v1/flows", get(browser::tokens::flows)),
+        ("/v1/tokens", post(browser::tokens::mint).options(browser::tokens::preflight)),
+        ("/v1/browser-calls", get(browser::signalling::join)),
+        ("/v1/whip/{flow}", post(whip::begin)),
+        ("/v1/whip-calls/{call}/{secret}", patch(whip::change).delete(whip::end)),
     ]
 }
 
@@ -151,6 +170,7 @@ fn router(state: ApiState, is_shown: impl Fn(&str) -> bool) -> Router {
     };
     let guard = middleware::from_fn_with_state(state.clone(), access::guard);
     of(open())
+        .merge(of(pages::pages()))
         .merge(of(guarded()).route_layer(guard))
         .fallback(async || ApiFault::NoSuchAddress)
         .method_not_allowed_fallback(async || ApiFault::NotAllowed)
@@ -198,7 +218,8 @@ async fn with_security_headers(mut response: Response) -> Response {
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
     ] {
-        headers.insert(name, HeaderValue::from_static(value));
+        // A page has its own.
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }

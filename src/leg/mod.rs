@@ -1,8 +1,9 @@
 //! Legs: each turns its transport into the same `LegEvent`s and takes the same `LegCommand`s.
 //!
-//! A phone, a carrier's media stream, or this machine's sound card. No decision about a call lives
-//! here.
+//! A phone, a browser, a carrier's media stream, or this machine's sound card. No decision about a
+//! call lives here.
 
+pub(crate) mod browser;
 #[cfg(feature = "device")]
 pub(crate) mod device;
 mod path;
@@ -25,6 +26,8 @@ pub(crate) enum Leg {
     Phone(Box<PhoneLeg>),
     /// A carrier's stream.
     Stream(StreamLeg),
+    /// A browser.
+    Browser(Box<browser::BrowserLeg>),
     /// This machine's microphone and loudspeaker.
     #[cfg(feature = "device")]
     Device(Box<device::DeviceLeg>),
@@ -42,6 +45,7 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.codec(),
             Self::Stream(leg) => Some(leg.codec()),
+            Self::Browser(leg) => Some(leg.codec()),
             #[cfg(feature = "device")]
             Self::Device(leg) => Some(leg.codec()),
         }
@@ -52,6 +56,7 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.garbage(),
             Self::Stream(leg) => leg.garbage(),
+            Self::Browser(leg) => leg.garbage(),
             #[cfg(feature = "device")]
             Self::Device(leg) => leg.garbage(),
         }
@@ -62,6 +67,7 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.refill(now),
             Self::Stream(leg) => leg.refill(),
+            Self::Browser(leg) => leg.refill(),
             #[cfg(feature = "device")]
             Self::Device(leg) => leg.refill(),
         }
@@ -79,6 +85,7 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.poll(now, buffer),
             Self::Stream(leg) => leg.poll(buffer),
+            Self::Browser(leg) => leg.poll(now, buffer),
             #[cfg(feature = "device")]
             Self::Device(leg) => leg.poll(buffer),
         }
@@ -89,6 +96,7 @@ impl Leg {
         match self {
             Self::Phone(leg) => leg.command(command),
             Self::Stream(leg) => leg.command(command),
+            Self::Browser(leg) => leg.command(command),
             #[cfg(feature = "device")]
             Self::Device(leg) => leg.command(command),
         }
@@ -98,7 +106,7 @@ impl Leg {
     pub(crate) fn is_refused_for_keys(&self, signal: &LegSignal) -> bool {
         match self {
             Self::Phone(leg) => leg.is_refused_for_keys(signal),
-            Self::Stream(_) => false,
+            Self::Stream(_) | Self::Browser(_) => false,
             #[cfg(feature = "device")]
             Self::Device(_) => false,
         }
@@ -108,7 +116,7 @@ impl Leg {
     pub(crate) fn signal(&mut self, signal: LegSignal) -> [Option<LegEvent<'static>>; 2] {
         match self {
             Self::Phone(leg) => leg.signal(signal),
-            Self::Stream(_) => [None, None],
+            Self::Stream(_) | Self::Browser(_) => [None, None],
             #[cfg(feature = "device")]
             Self::Device(_) => [None, None],
         }

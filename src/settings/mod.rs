@@ -6,6 +6,7 @@
 //! rooms say, when they open them).
 
 mod admission;
+mod browser;
 mod environment;
 mod every;
 mod fault;
@@ -23,6 +24,7 @@ use figment::providers::{Format, Toml};
 use serde::Deserialize;
 
 pub use admission::AdmissionSettings;
+pub use browser::{BrowserSettings, IceServer};
 use environment::Environment;
 pub use fault::SettingsFault;
 pub use reach::{PortRange, Token};
@@ -51,6 +53,8 @@ pub struct Settings {
     pub trunks: Vec<TrunkSettings>,
     /// Calls that carriers bring over WebSockets.
     pub media_streams: MediaStreamSettings,
+    /// Callers in browsers.
+    pub browser: BrowserSettings,
     /// Which flow answers which address; the first that fits counts.
     #[serde(rename = "route")]
     pub routes: Vec<RouteSettings>,

@@ -166,6 +166,19 @@ impl<'de> Deserialize<'de> for Place {
     }
 }
 
+/// Reads origins of web pages.
+pub(super) fn origins<'de, D: Deserializer<'de>>(de: D) -> Result<Vec<String>, D::Error> {
+    let allowed = "origins, as in \"https://shop.example\"";
+    let origins = Vec::<String>::deserialize(de).map_err(|_| D::Error::custom(allowed))?;
+    let is_origin = |it: &String| {
+        let host = it.strip_prefix("https://").or_else(|| it.strip_prefix("http://"));
+        host.is_some_and(|host| {
+            !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/*?#".contains(c))
+        })
+    };
+    if origins.iter().all(is_origin) { Ok(origins) } else { Err(D::Error::custom(allowed)) }
+}
+
 /// Reads an address for links: `http://` or `https://`, without a slash at its end.
 pub(super) fn http_url<'de, D: Deserializer<'de>>(de: D) -> Result<Option<String>, D::Error> {
     let allowed = "an address that begins with http:// or https://";

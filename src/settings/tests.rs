@@ -33,6 +33,7 @@ fn the_example_has_the_defaults_where_it_says_so() {
     assert_eq!(example.turn, default.turn);
     assert_eq!(example.media, default.media);
     assert_eq!(example.media_streams, default.media_streams);
+    assert_eq!(example.browser, default.browser);
     assert_eq!(example.store, default.store);
     assert_eq!(example.admission, default.admission);
     assert_eq!(example.api, default.api);
@@ -57,6 +58,8 @@ fn the_example_has_every_setting() {
         ("media", ""),
         ("admission", ""),
         ("media_streams", ""),
+        ("browser", ""),
+        ("browser.ice_servers", "urls = []"),
         ("models", ""),
         ("remote.recognizer", "form = \"deepgram\"\nurl = \"wss://host/\""),
         ("remote.voice", "form = \"cartesia\"\nurl = \"wss://host/\"\nspeaker = \"a\""),

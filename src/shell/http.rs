@@ -1,17 +1,20 @@
 //! The HTTP side's listeners, and what it is told of the service.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::ServeError;
+use super::intake::Intake;
 use super::services::ToDesk;
 use super::telemetry::Scrape;
 use crate::api::{self, ApiState};
 use crate::clock;
+use crate::leg::browser::Reach;
 use crate::settings::Settings;
 
 /// What the HTTP side shows.
@@ -42,6 +45,11 @@ pub(super) fn state(
         let signing_key = settings.media_streams.signing_key.clone();
         api::MediaStreams::new(token, signing_key, link_base, seat, closed)
     });
+    let scrape_store = scrape.services.store.clone();
+    let browsers = settings
+        .browser
+        .on
+        .then(|| api::Browsers::new(browser_side(settings, &scrape.intake, link_base)));
     ApiState {
         store: scrape.services.store.clone(),
         token: settings.api.token.clone(),
@@ -54,7 +62,43 @@ pub(super) fn state(
         is_strained: Arc::new(move || strained.strain().is_some()),
         metrics: Arc::new(move || scrape.page()),
         streams,
+        live: api::Live::of(&scrape_store),
+        browsers,
     }
+}
+
+/// What is known of callers in browsers.
+fn browser_side(settings: &Settings, intake: &Arc<Intake>, link_base: &str) -> api::BrowserSide {
+    let browser = &settings.browser;
+    let (seating, naming) = (intake.clone(), intake.clone());
+    api::BrowserSide {
+        reach: Reach {
+            bind: browser_addresses(settings),
+            advertised: browser.advertised,
+            ports: browser.rtp_ports.map(|it| (it.first, it.last)),
+        },
+        origins: browser.origins.clone(),
+        anyone: browser.anyone,
+        tokens_a_minute: u32::try_from(browser.tokens_a_minute).unwrap_or(u32::MAX),
+        token_opens: Duration::from_secs(browser.token_s),
+        away_most: Duration::from_secs(browser.away_s),
+        ice_servers: browser.ice_servers.clone(),
+        base: link_base.to_owned(),
+        seat: Arc::new(move |call, leg| seating.take_browser(call, leg)),
+        flows: Arc::new(move || naming.flows()),
+    }
+}
+
+/// Where media of browsers is bound: where the settings say, else where SIP is; a page on this very
+/// machine must reach us as well.
+fn browser_addresses(settings: &Settings) -> Vec<IpAddr> {
+    if !settings.browser.listen.is_empty() {
+        return settings.browser.listen.clone();
+    }
+    let sip = settings.sip.listen_udp.or(settings.sip.listen_tcp).or(settings.sip.listen_tls);
+    let sip = sip.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |it| it.ip());
+    let loopback = sip.is_unspecified().then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    [Some(sip), loopback].into_iter().flatten().collect()
 }
 
 /// Where HTTP is listened on.

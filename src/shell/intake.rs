@@ -13,10 +13,11 @@ use super::mailbox::{SeatId, ToWorker};
 use super::media::NewCall;
 use super::seat::LineId;
 use super::services::Services;
-use crate::api::{StreamCall, StreamFault};
+use crate::api::{BrowserCall, NotTaken, StreamCall, StreamFault};
 use crate::call::{CallFacts, CallSettings, DialPlan};
 use crate::clock;
 use crate::conversation::Flow;
+use crate::leg::browser::BrowserLeg;
 use crate::leg::{CarrierEnd, Leg, PhoneLeg, PhoneRefusal, stream};
 use crate::timeline::{CallId, LegKind, LegRole, Links};
 
@@ -226,6 +227,33 @@ impl Intake {
         Ok(end)
     }
 
+    /// Takes a caller's browser: seats the call or refuses it; gives its name.
+    pub(crate) fn take_browser(
+        &self,
+        call: BrowserCall,
+        leg: BrowserLeg,
+    ) -> Result<CallId, NotTaken> {
+        let reception = self.reception();
+        let flow = reception.route(&call.flow).ok_or(NotTaken::NoSuchFlow)?;
+        if !self.admit(&reception) {
+            return Err(NotTaken::NoRoom);
+        }
+        let facts = self.facts(call.from, call.flow, None, flow, rand::random(), &reception);
+        let facts = CallFacts { leg: LegKind::Browser, ..facts };
+        let name = facts.id.clone();
+        self.seat(facts, &reception, Some(Leg::Browser(Box::new(leg))));
+        Ok(name)
+    }
+
+    /// The numbers that are a flow's, in order.
+    pub(crate) fn flows(&self) -> Vec<String> {
+        let reception = self.reception();
+        let named = reception.routes.keys().filter(|name| *name != "*").cloned();
+        let mut named: Vec<String> = named.collect();
+        named.sort();
+        named
+    }
+
     /// Takes the person at this machine's sound card; gives the call's name, or nothing where there
     /// is no room or no such flow.
     #[cfg(feature = "device")]
@@ -297,7 +325,9 @@ impl Intake {
 
     fn seat(&self, facts: CallFacts, reception: &Reception, leg: Option<Leg>) -> SeatId {
         let seat = SeatId(self.next_seat.fetch_add(1, Ordering::Relaxed));
-        let settings = reception.settings.clone();
+        let mut settings = reception.settings.clone();
+        // A browser takes its loudspeaker out of its microphone itself.
+        settings.turn.cancels_echo &= facts.leg != LegKind::Browser;
         let began = clock::monotonic();
         let new = NewCall { seat, facts, settings, leg, began };
         // The workers end after the intake.

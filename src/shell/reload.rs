@@ -126,6 +126,7 @@ fn differing(running: &Settings, wanted: &Settings) -> Vec<String> {
         media: _,
         trunks,
         media_streams,
+        browser,
         routes: _,
         agents: _,
         queues: _,
@@ -143,6 +144,7 @@ fn differing(running: &Settings, wanted: &Settings) -> Vec<String> {
     named.extend([
         ("trunk", *trunks != wanted.trunks),
         ("media_streams", *media_streams != wanted.media_streams),
+        ("browser", *browser != wanted.browser),
         ("models", *models != wanted.models),
         ("remote", *remote != wanted.remote),
         ("store", *store != wanted.store),

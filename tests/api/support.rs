@@ -96,6 +96,8 @@ impl Running {
             },
             metrics: Arc::new(|| "# TYPE up gauge\nup 1\n".to_owned()),
             streams: None,
+            live: cordboard::api::Live::of(&store),
+            browsers: None,
         };
         let (stop, stopped) = oneshot::channel::<()>();
         let server = tokio::spawn(serve(listener, state, async {

@@ -110,8 +110,18 @@ const SECTIONS: &[Section] = &[
 /// Taken, or named as a whole: flows are read anew with their routes, `log.filter` is the
 /// command's, and `turn.cut_ms` is tried where everything cuts.
 const ELSEWHERE: &[&str] = &["log.filter", "turn.cut_ms"];
-const WHOLE: &[&str] =
-    &["trunk", "route", "models", "remote", "store", "api", "shutdown", "log", "telemetry"];
+const WHOLE: &[&str] = &[
+    "browser",
+    "trunk",
+    "route",
+    "models",
+    "remote",
+    "store",
+    "api",
+    "shutdown",
+    "log",
+    "telemetry",
+];
 
 #[test]
 fn every_setting_is_taken_or_waits_for_a_restart_by_its_name() {

@@ -1,0 +1,328 @@
+//! A call's connection, from the offer to the end: between the browser's page, its media and the
+//! call.
+//!
+//! ```text
+//! Connecting ──sound flows──► Connected ◄──── Away (held; the call ends after `away_s`)
+//!      │ 30 s                     │ nothing comes for 3 s ──────►▲
+//!      └──────────► over ◄────────┴── hung up, either side
+//! ```
+//!
+//! The page's WebSocket comes and goes; the session stays, and shows a page that comes back how
+//! things stand.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::wire::{FromPage, ToPage};
+use super::{BrowserCall, Browsers, NotTaken};
+use crate::call::{EndCause, Shown};
+use crate::clock;
+use crate::leg::browser::{Opened, Peer, PeerEvent, PeerFault, PeerSettings, Word};
+use crate::store::token_hash;
+use crate::timeline::CallId;
+
+/// How long a connection may take until sound flows.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(30);
+/// How long a client without trickle waits for our candidates.
+const GATHERED_WITHIN: Duration = Duration::from_secs(2);
+/// How often it is looked whether a caller has been away for too long.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// What pages and clients say that waits for the session.
+const SAID: usize = 64;
+/// More than this is not believed of a browser's buffer.
+const FAR_BUFFER_MS_MAX: u32 = 5_000;
+
+/// Why a call does not begin.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BeginFault {
+    /// The connection cannot be.
+    #[error(transparent)]
+    Peer(#[from] PeerFault),
+    /// The call was not taken.
+    #[error("the call was not taken")]
+    NotTaken(NotTaken),
+}
+
+/// What a session is told.
+#[derive(Debug)]
+pub(super) enum ToSession {
+    /// A page has come back, with an offer.
+    Back(mpsc::Sender<ToPage>, String),
+    /// A page or a client says something.
+    Said(FromPage),
+}
+
+/// A session, from outside.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    resume_hash: String,
+    pub(super) to: mpsc::Sender<ToSession>,
+}
+
+impl Session {
+    /// Whether the secret is this session's.
+    pub(super) fn opens(&self, resume: &str) -> bool {
+        super::super::access::opens(resume, &self.resume_hash)
+    }
+}
+
+/// A call that has begun.
+#[derive(Debug)]
+pub(super) struct Begun {
+    pub(super) call: CallId,
+    pub(super) session: Session,
+    /// Takes the call up again.
+    pub(super) resume: String,
+    /// The answer to the offer, with our candidates where no page is there to be told of them.
+    pub(super) answer: String,
+}
+
+impl Browsers {
+    /// Begins a call for an offer.
+    pub(super) async fn begin(
+        &self,
+        flow: String,
+        from: IpAddr,
+        offer: &str,
+        page: Option<mpsc::Sender<ToPage>>,
+    ) -> Result<Begun, BeginFault> {
+        let reach = self.side().reach.clone();
+        let settings = PeerSettings { reach, seed: rand::random() };
+        let Opened { peer, leg, shown, mut events } = Peer::open(&settings).await?;
+        let answered = match peer.answer(offer).await {
+            Ok(answer) if page.is_none() => Ok(gathered(&peer, &mut events, answer).await),
+            other => other,
+        };
+        let answer = match answered {
+            Ok(answer) => answer,
+            Err(fault) => {
+                peer.close().await;
+                return Err(fault.into());
+            }
+        };
+        let wanted = BrowserCall { flow, from: format!("browser:{from}") };
+        let call = match (self.side().seat)(wanted, leg) {
+            Ok(call) => call,
+            Err(why) => {
+                peer.close().await;
+                return Err(BeginFault::NotTaken(why));
+            }
+        };
+        let resume = secret();
+        let (to, said) = mpsc::channel(SAID);
+        let session = Session { resume_hash: token_hash(&resume), to };
+        self.sessions().insert(call.clone(), session.clone());
+        let running = Running {
+            call: call.clone(),
+            resume: resume.clone(),
+            peer,
+            page,
+            away_most: self.side().away_most,
+            gone_at: Some(clock::monotonic() + CONNECTED_WITHIN),
+            connected: false,
+            state: None,
+            line: None,
+        };
+        let browsers = self.clone();
+        tokio::spawn(async move {
+            let call = running.call.clone();
+            running.run(shown, events, said).await;
+            browsers.sessions().remove(&call);
+        });
+        Ok(Begun { call, session, resume, answer })
+    }
+
+    /// The session of a call, for who has its secret.
+    pub(super) fn session(&self, call: &str, resume: &str) -> Option<Session> {
+        let session = self.sessions().get(&CallId(call.to_owned())).cloned();
+        session.filter(|session| session.opens(resume))
+    }
+}
+
+/// Something that nobody guesses: 192 bits.
+pub(super) fn secret() -> String {
+    use base64::Engine as _;
+    let bytes: [u8; 24] = rand::random();
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The answer with our candidates in it.
+async fn gathered(peer: &Peer, events: &mut mpsc::Receiver<PeerEvent>, answer: String) -> String {
+    let all = async {
+        while let Some(event) = events.recv().await {
+            if matches!(event, PeerEvent::Candidate(None)) {
+                return;
+            }
+        }
+    };
+    // What is not known by then is not needed: the browser finds us by our first address.
+    drop(tokio::time::timeout(GATHERED_WITHIN, all).await);
+    peer.description().await.unwrap_or(answer)
+}
+
+/// A session at work.
+struct Running {
+    call: CallId,
+    resume: String,
+    peer: Peer,
+    page: Option<mpsc::Sender<ToPage>>,
+    away_most: Duration,
+    /// When the caller is given up, while nothing comes from them.
+    gone_at: Option<Duration>,
+    /// Whether sound has ever flowed.
+    connected: bool,
+    /// What a page that comes back is shown.
+    state: Option<ToPage>,
+    line: Option<ToPage>,
+}
+
+impl Running {
+    async fn run(
+        mut self,
+        mut shown: mpsc::Receiver<Shown>,
+        mut events: mpsc::Receiver<PeerEvent>,
+        mut said: mpsc::Receiver<ToSession>,
+    ) {
+        let over = self.peer.end.over.clone();
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                () = over.cancelled() => break,
+                Some(shown) = shown.recv() => self.show(shown.into()),
+                Some(event) = events.recv() => self.happened(event),
+                Some(said) = said.recv() => self.told(said).await,
+                _ = look.tick(), if self.gone_at.is_some() => self.mind_absence(),
+            }
+        }
+        // What it came to has been said before the call hung up.
+        while let Ok(last) = shown.try_recv() {
+            self.show(last.into());
+        }
+        self.page = None;
+        self.peer.close().await;
+    }
+
+    /// Gives up who has been away for too long.
+    fn mind_absence(&mut self) {
+        if self.gone_at.take_if(|at| clock::monotonic() >= *at).is_some() {
+            self.end(EndCause::Lost);
+        }
+    }
+
+    fn show(&mut self, message: ToPage) {
+        match &message {
+            ToPage::State { .. } => self.state = Some(message.clone()),
+            ToPage::Assistant { done, .. } => self.line = (!done).then(|| message.clone()),
+            _ => {}
+        }
+        self.tell(message);
+    }
+
+    fn tell(&mut self, message: ToPage) {
+        let Some(page) = &self.page else { return };
+        // A page that does not read is shown what comes next; one that is gone, nothing.
+        if let Err(mpsc::error::TrySendError::Closed(_)) = page.try_send(message) {
+            self.page = None;
+        }
+    }
+
+    fn happened(&mut self, event: PeerEvent) {
+        match event {
+            PeerEvent::Candidate(candidate) => {
+                let candidate = candidate.map(|it| self.advertised(it));
+                self.tell(ToPage::Candidate { candidate });
+            }
+            PeerEvent::Connected => {
+                let was_away = self.gone_at.take().is_some() && self.connected;
+                self.connected = true;
+                self.peer.end.tell(if was_away { Word::Held(false) } else { Word::Connected });
+            }
+            PeerEvent::Away if self.connected && self.gone_at.is_none() => {
+                self.gone_at = Some(clock::monotonic() + self.away_most);
+                self.peer.end.tell(Word::Held(true));
+            }
+            PeerEvent::Away => {}
+            PeerEvent::Closed => self.end(EndCause::Bye),
+        }
+    }
+
+    fn advertised(&self, mut candidate: serde_json::Value) -> serde_json::Value {
+        if let Some(text) = candidate.get("candidate").and_then(|it| it.as_str()) {
+            candidate["candidate"] = self.peer.advertise(text).into();
+        }
+        candidate
+    }
+
+    async fn told(&mut self, said: ToSession) {
+        match said {
+            ToSession::Back(page, offer) => {
+                self.page = Some(page);
+                self.answer(&offer).await;
+                let standing = [self.state.clone(), self.line.clone()];
+                standing.into_iter().flatten().for_each(|message| self.tell(message));
+            }
+            ToSession::Said(said) => self.said(said).await,
+        }
+    }
+
+    async fn said(&mut self, said: FromPage) {
+        let end = &self.peer.end;
+        match said {
+            FromPage::Candidate { candidate: Some(candidate) } => {
+                if let Err(fault) = self.peer.candidate(candidate).await {
+                    tracing::debug!(call = %self.call, %fault, "a candidate was left out");
+                }
+            }
+            FromPage::Offer { sdp } => self.answer(&sdp).await,
+            FromPage::Key { digit } => {
+                if cordboard_sip::dtmf::Key::from_sign(digit).is_some() {
+                    end.tell(Word::Key(digit.to_ascii_uppercase()));
+                }
+            }
+            FromPage::Hold { on } => {
+                end.tell(Word::Held(on));
+            }
+            FromPage::Person => {
+                end.tell(Word::WantsPerson);
+            }
+            FromPage::Stats { buffer_ms, rtt_ms } => {
+                let held = buffer_ms.saturating_add(rtt_ms.unwrap_or(0) / 2);
+                let held = Duration::from_millis(held.min(FAR_BUFFER_MS_MAX).into());
+                end.tell(Word::FarBuffer(held));
+            }
+            FromPage::Bye => self.end(EndCause::Bye),
+            // A muted microphone sends silence; the rest comes first or not at all.
+            FromPage::Mute { .. }
+            | FromPage::Candidate { candidate: None }
+            | FromPage::Begin { .. }
+            | FromPage::Resume { .. } => {}
+        }
+    }
+
+    async fn answer(&mut self, offer: &str) {
+        let (call, resume) = (self.call.0.clone(), self.resume.clone());
+        match self.peer.answer(offer).await {
+            Ok(sdp) => self.tell(ToPage::Answer { call, resume, sdp }),
+            Err(fault) => self.tell(malformed(&fault.to_string())),
+        }
+    }
+
+    /// The caller is gone; the call hangs up by itself then.
+    fn end(&self, cause: EndCause) {
+        if !self.peer.end.tell(Word::Ended(cause)) {
+            // So many words wait that it ends for want of sound.
+            tracing::warn!(call = %self.call, "the end of a browser's call was not told");
+        }
+    }
+}
+
+/// A message that makes no sense.
+pub(super) fn malformed(why: &str) -> ToPage {
+    ToPage::Error {
+        code: "malformed".to_owned(),
+        message: why.to_owned(),
+        remedy: "compare with schemas/browser-call.v1.json".to_owned(),
+    }
+}
