@@ -1,12 +1,12 @@
 # The verbs of Cordboard. `make demo` for the first call; `make test` for all tests.
 # `make sim` plays CALLS simulated calls from SEED; `make fuzz` runs each fuzz target for FUZZ_SECONDS,
 # 60 by default.
-.PHONY: demo test check sim bench fuzz packages packages-test weights weights-test
+.PHONY: demo test test-web check sim bench fuzz web packages packages-test weights weights-test
 
 CARGO ?= cargo
 ALONE = floods:: corpora:: agent_phone:: hear_each_other demo:: ringer::
 
-demo: packages weights
+demo: packages weights web
 	$(CARGO) build --release --bin cordboard --example demo --example order_service
 	target/release/examples/demo $(if $(ONCE),--once)
 
@@ -15,7 +15,7 @@ demo: packages weights
 SEED ?= 1
 test: export PROPTEST_RNG_SEED = $(SEED)
 
-test: packages-test weights-test
+test: packages-test weights-test web
 	$(CARGO) build --workspace --bins --examples
 	$(CARGO) test --workspace -- $(addprefix --skip ,$(ALONE))
 	# What floods the machine, and what measures a call's way through it: one after the other.
@@ -25,13 +25,31 @@ test: packages-test weights-test
 	# A room's clock is the machine's: one call at a time.
 	$(CARGO) test --workspace --features device,whisper --test talk -- --test-threads=1
 	$(CARGO) test --workspace --features device,whisper --test whisper
+	$(MAKE) test-web
 
-check: packages-test weights-test
+check: packages-test weights-test web
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --workspace --features device,whisper --lib --test talk --test whisper -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 	$(MAKE) test
+
+# The web pages, into web/dist, from where the binary takes them; again where a source is newer.
+WEB = $(shell find web/src web/*.html web/*.ts web/*.js web/*.json schemas/openapi.json -type f)
+web: web/dist/index.html
+
+web/node_modules/.package-lock.json: web/package-lock.json | packages
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB)
+	cd web && npm run --silent check && npm run --silent bundle
+	@touch $@
+
+# The pages in Debian's Chromium: against a service that is played, and then against the real one.
+test-web: packages-test weights-test web
+	$(CARGO) build --bins --example order_service
+	cd web && npm run --silent test && npm run --silent test:service
 
 # Whole calls of simulated callers; a call that breaks a promise is told by its seed. BREAK breaks
 # something on purpose, which is to be found: overlap, detector, word-times, effects or hangup.

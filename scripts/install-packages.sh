@@ -7,10 +7,13 @@ build="build-essential:compiles_bundled_C cmake:compiles_libopus pkg-config:find
 libsphinxbase-dev:ears pocketsphinx-en-us:ears'_English_model flite1-dev:voice flite:voices_of_demo_callers
 python3:brings_weights python3-pip:brings_weights"
 test="sip-tester:SIPp,_a_SIP_peer baresip-core:a_SIP_phone libasound2-dev:sound_card_of_the_feature_device
-espeak-ng:phonemes_of_Piper_voices"
+espeak-ng:phonemes_of_Piper_voices chromium:a_browser coturn:a_TURN_server"
 
 wanted=$build
 [ "${1:-build}" = test ] && wanted="$build $test"
+
+# Node may be here from elsewhere, and then Debian's would not go beside it.
+command -v npm >/dev/null || wanted="$wanted nodejs:builds_the_web_pages npm:builds_the_web_pages"
 
 missing=""
 for entry in $wanted; do

@@ -52,6 +52,16 @@ impl Script {
         Ok(Self { uri: uri.to_owned(), stay, speech, period_frames })
     }
 
+    /// Whether they call as browsers do.
+    pub(crate) fn is_browser(&self) -> bool {
+        self.uri.starts_with("http://")
+    }
+
+    /// Whom they ring.
+    pub(crate) fn address(&self) -> &str {
+        &self.uri
+    }
+
     /// The payload of the n-th frame.
     fn frame(&self, n: u64) -> [u8; FRAME_BYTES] {
         // The quietest two values of μ-law in turn: a line, not a digital silence.
@@ -121,7 +131,8 @@ async fn talk(endpoint: &Endpoint, script: &Script) -> Result<Heard, Failure> {
             got = socket.recv_from(&mut buffer) => {
                 let (len, _) = got?;
                 if len > 12 && buffer[1] & 0x7f == 0 {
-                    arrived(&mut heard, &mut last, u16::from_be_bytes([buffer[2], buffer[3]]));
+                    let sequence = u16::from_be_bytes([buffer[2], buffer[3]]);
+                    arrived(&mut heard, &mut last, sequence, clock::monotonic());
                 }
             }
             signal = leg.events.recv() => match signal {
@@ -153,8 +164,13 @@ fn remote(sdp: &str) -> Result<SocketAddr, Failure> {
     Ok(SocketAddr::new(ip.parse()?, port.ok_or("an answer without a port")?.parse()?))
 }
 
-fn arrived(heard: &mut Heard, last: &mut Option<(u16, Duration)>, sequence: u16) {
-    let now = clock::monotonic();
+/// Writes down that a packet came.
+pub(crate) fn arrived(
+    heard: &mut Heard,
+    last: &mut Option<(u16, Duration)>,
+    sequence: u16,
+    now: Duration,
+) {
     if let Some((before, at)) = *last {
         let step = sequence.wrapping_sub(before);
         if step == 0 || step > u16::MAX / 2 {

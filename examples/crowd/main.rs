@@ -5,13 +5,19 @@
 //!     --seconds 60 --pid PID [--speech FILE.wav]
 //! ```
 //!
+//! With an `http` address, as in `http://127.0.0.1:8080/parcel`, they call as browsers do: by WHIP,
+//! with Opus, DTLS and SRTP.
+//!
 //! Each caller is a SIP leg of its own with a socket of its own; it sends G.711 every 20 ms (a
 //! recording where one is given, else line noise) and writes down when each packet comes. Printed
 //! are the spacing of packets (RFC 3550 counts on it to be even), what was lost, and the CPU and
 //! memory of the server where its process id is given. Goes to loopback addresses only.
 
+mod browser;
 mod caller;
 mod figures;
+#[allow(dead_code, reason = "the tests of calls from browsers use it as well, and more of it")]
+mod line;
 mod process;
 
 use std::io::Write;
@@ -33,7 +39,7 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Many callers at once.
 #[derive(Debug, Parser)]
 struct Options {
-    /// Whom they ring; the host must be a loopback address.
+    /// Whom they ring, by SIP or as browsers do; the host must be a loopback address.
     uri: String,
     /// How many are on the line at a time.
     #[arg(long, default_value_t = 20)]
@@ -102,7 +108,10 @@ async fn crowd(options: &Options, endpoint: &Endpoint, script: &Arc<Script>) -> 
             wait(begin).await;
             let mut heard = Vec::new();
             for round in 1..=rounds {
-                let call = caller::call(&endpoint, &script).await;
+                let call = match script.is_browser() {
+                    true => browser::call(script.address(), stay).await,
+                    false => caller::call(&endpoint, &script).await,
+                };
                 let failed = call.failure.is_some();
                 heard.push(call);
                 if failed && round < rounds {
@@ -137,6 +146,9 @@ async fn wait(time: Duration) {
 
 fn host_of(uri: &str) -> Result<SocketAddr, Failure> {
     let place = uri.rsplit('@').next().unwrap_or(uri).trim_start_matches("sip:");
-    let place = place.split(';').next().unwrap_or(place);
-    place.parse().map_err(|_| format!("`{uri}`: want sip:user@ADDRESS:PORT").into())
+    let place = place.trim_start_matches("http://");
+    let place = place.split([';', '/']).next().unwrap_or(place);
+    place.parse().map_err(|_| {
+        format!("`{uri}`: want sip:user@ADDRESS:PORT or http://ADDRESS:PORT/FLOW").into()
+    })
 }

@@ -10,6 +10,7 @@ mod admission;
 mod agent_phone;
 mod answers;
 mod breakdowns;
+mod browser;
 mod calls;
 mod codecs;
 mod corpora;
@@ -17,6 +18,9 @@ mod demo;
 mod floods;
 mod garbage;
 mod impatience;
+#[allow(dead_code, reason = "the crowd uses it as well, and more of it")]
+#[path = "../../examples/crowd/line.rs"]
+mod line;
 mod media_stream;
 mod operation;
 mod over_tls;

@@ -60,13 +60,14 @@ impl Api {
             .await;
     }
 
-    /// The newest call of a caller, by the user part of the address.
+    /// The newest call of a caller, by the user part of the address or its begin.
     pub(crate) async fn call_of(&self, caller: &str) -> Value {
         let from = format!("sip:{caller}@");
         until(&format!("a call of {caller}"), async || {
             let page = self.try_get("/v1/calls?limit=200").await?;
             let calls = page["calls"].as_array()?.clone();
-            calls.into_iter().find(|call| text(call, "from").contains(&from))
+            let is_its = |from_it: &str| from_it.contains(&from) || from_it.starts_with(caller);
+            calls.into_iter().find(|call| is_its(text(call, "from")))
         })
         .await
     }
