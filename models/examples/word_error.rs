@@ -20,8 +20,9 @@ use cordboard_audio::{
 use cordboard_models::ears::{PocketSphinx, SphinxConfig};
 use cordboard_models::speech::{Expectation, Recognizer, SlotKind};
 
-/// The codecs that are heard.
-const CODECS: [Codec; 2] = [Codec::Pcmu, Codec::Opus];
+/// The codecs that are heard, and whether at 16 kHz.
+const CODECS: [(Codec, bool); 3] =
+    [(Codec::Pcmu, false), (Codec::Opus, false), (Codec::Opus, true)];
 /// Shares of packets that are lost.
 const LOSSES: [f64; 4] = [0.0, 0.05, 0.10, 0.20];
 /// Frames after the last packet, in which the jitter buffer empties.
@@ -48,25 +49,29 @@ fn main() {
         ("six digits, spliced", digits, spliced_digits(&data, limit)),
         ("open speech", open, references(&data, limit)),
     ];
-    println!("set                  codec  loss   utterances  words  errors  WER    real-time");
+    println!("set                  codec     loss   utterances  words  errors  WER    real-time");
     for (name, expectation, utterances) in &sets {
-        for codec in CODECS {
+        for (codec, wide) in CODECS {
+            if wide && !ears.hears_wide() {
+                continue;
+            }
             for loss in LOSSES {
                 let (mut words, mut errors) = (0, 0);
                 let (mut took, mut sounded) = (Duration::ZERO, 0.0);
                 for (seed, utterance) in (1..).zip(utterances) {
-                    let heard = through(&utterance.sound, codec, loss, seed);
-                    sounded += heard.len() as f64 / 8_000.0;
+                    let heard = through(&utterance.sound, (codec, wide), loss, seed);
+                    let rate = if wide { SampleRate::WIDE } else { SampleRate::NARROW };
+                    sounded += heard.len() as f64 / f64::from(rate.hz());
                     let began = Instant::now();
-                    let text = recognize(ears.as_mut(), expectation, &heard);
+                    let text = recognize(ears.as_mut(), expectation, (&heard, wide));
                     took += began.elapsed();
                     let said: Vec<_> = utterance.said.split(' ').collect();
                     words += said.len();
                     errors += distance(&said, &text.split_whitespace().collect::<Vec<_>>());
                 }
                 println!(
-                    "{name:<20} {:<6} {:>3.0} %  {:>10}  {words:>5}  {errors:>6}  {:>4.1} %  {:.3}",
-                    codec.name(),
+                    "{name:<20} {:<9} {:>3.0} %  {:>10}  {words:>5}  {errors:>6}  {:>4.1} %  {:.3}",
+                    format!("{}{}", codec.name(), if wide { " wide" } else { "" }),
                     loss * 100.0,
                     utterances.len(),
                     100.0 * errors as f64 / words.max(1) as f64,
@@ -95,14 +100,22 @@ fn open(model: Option<PathBuf>) -> Box<dyn Recognizer> {
 }
 
 /// The whole utterance at once: what is measured is the verdict, and its cost.
-fn recognize(ears: &mut dyn Recognizer, expectation: &Expectation, sound: &[f32]) -> String {
+fn recognize(
+    ears: &mut dyn Recognizer,
+    expectation: &Expectation,
+    (sound, wide): (&[f32], bool),
+) -> String {
     ears.begin(expectation).expect("it can be listened for");
-    ears.feed(sound).expect("it is taken");
+    if wide {
+        ears.feed_wide(sound).expect("it is taken");
+    } else {
+        ears.feed(sound).expect("it is taken");
+    }
     ears.finish().expect("there is a verdict").text
 }
 
-/// What the far end hears, at 8 kHz.
-fn through(sound: &[f32], codec: Codec, loss: f64, seed: u64) -> Vec<f32> {
+/// What the far end hears, at 8 kHz or wide.
+fn through(sound: &[f32], (codec, wide): (Codec, bool), loss: f64, seed: u64) -> Vec<f32> {
     let rate_hz = codec.rate().hz();
     let sound = resample(sound, 48_000, rate_hz);
     let samples = rate_hz as usize / 50;
@@ -132,7 +145,7 @@ fn through(sound: &[f32], codec: Codec, loss: f64, seed: u64) -> Vec<f32> {
         receiver.pull_into(now, &mut frame);
         heard.extend_from_slice(frame.samples());
     }
-    resample(&heard, rate_hz, SampleRate::NARROW.hz())
+    if wide { heard } else { resample(&heard, rate_hz, SampleRate::NARROW.hz()) }
 }
 
 /// Six digits of one speaker, one after the other.

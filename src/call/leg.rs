@@ -70,6 +70,8 @@ pub(super) struct Heard {
     pub(super) narrow: Frame,
     /// 16 kHz; silence where it was not asked for and did not come so.
     pub(super) wide: Frame,
+    /// Whether it came so.
+    pub(super) came_wide: bool,
     /// A key that was let go in it.
     pub(super) key: Option<Pressed>,
 }
@@ -180,13 +182,13 @@ impl Leg {
         if own.rate() == SampleRate::WIDE {
             let mut narrow = other(SampleRate::NARROW);
             self.ears.0.push_into(own.samples(), narrow.samples_mut());
-            return Heard { narrow, wide: own, key: self.key_in(&narrow) };
+            return Heard { narrow, wide: own, came_wide: true, key: self.key_in(&narrow) };
         }
         let mut raised = other(SampleRate::WIDE);
         if wide {
             self.ears.1.push_into(own.samples(), raised.samples_mut());
         }
-        Heard { narrow: own, wide: raised, key: self.key_in(&own) }
+        Heard { narrow: own, wide: raised, came_wide: false, key: self.key_in(&own) }
     }
 
     /// Says whether keys may come in the sound.

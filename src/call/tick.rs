@@ -45,7 +45,9 @@ impl Call {
                 self.echo.take_out(uplink.samples_mut(), self.downlink.samples());
             }
             self.out.push_back(Output::Listen(uplink));
-            self.hearing.hear(uplink, &mut self.out);
+            // Where an echo is taken out, it is of the telephone's band alone.
+            let is_wide = heard.came_wide && !self.echo.is_there();
+            self.hearing.hear(if is_wide { heard.wide } else { uplink }, &mut self.out);
         }
         let downlink = self.play(now, human.as_ref());
         (self.uplink, self.downlink) = (uplink, downlink);

@@ -64,6 +64,21 @@ pub trait Recognizer: Send {
     /// `ApiMisuse` before `begin`; `ModelFailed` where the engine gave up.
     fn feed(&mut self, samples: &[f32]) -> Result<Option<Hypothesis>, EngineFault>;
 
+    /// Whether `feed_wide` is of use to it: its model hears more than a telephone carries.
+    fn hears_wide(&self) -> bool {
+        false
+    }
+
+    /// Takes the next samples at 16 kHz, as `feed` takes those at 8 kHz; in one utterance each may
+    /// follow the other.
+    ///
+    /// # Errors
+    /// As `feed`; `Unsupported` where it does not hear wide.
+    fn feed_wide(&mut self, _samples: &[f32]) -> Result<Option<Hypothesis>, EngineFault> {
+        let what = "sound at 16 kHz".to_owned();
+        Err(EngineFault::Unsupported { engine: "recognizer", what })
+    }
+
     /// Ends the utterance and gives the verdict; an utterance without words has an empty text and
     /// is `Rejected`.
     ///

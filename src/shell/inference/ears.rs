@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use cordboard_audio::Frame;
+use cordboard_audio::halfband::Halver;
+use cordboard_audio::{Frame, SampleRate};
 use cordboard_models::speech::{
     EngineFault, Expectation, Hypothesis, HypothesisKind, Recognizer, Word,
 };
@@ -243,13 +244,14 @@ fn hear(
     done: &AtomicU64,
 ) {
     ears.rest();
-    let mut current = None;
+    let (mut current, mut narrower) = (None, Halver::new());
     for work in queue {
         let last = matches!(work, ToEngine::Finish);
         if let ToEngine::Begin { utterance, .. } = &work {
-            current = Some(*utterance);
+            (current, narrower) = (Some(*utterance), Halver::new());
         }
-        let heard = catch_unwind(AssertUnwindSafe(|| step(ears, &work, current.is_some())));
+        let step = || step(ears, &mut narrower, &work, current.is_some());
+        let heard = catch_unwind(AssertUnwindSafe(step));
         let heard = heard.unwrap_or_else(|_| {
             let why = "it panicked".to_owned();
             Err(EngineFault::ModelFailed { engine: "recognizer", why })
@@ -273,8 +275,26 @@ fn hear(
     }
 }
 
+/// Gives an engine 20 ms at the rate that it hears.
+fn feed(
+    ears: &mut dyn Recognizer,
+    narrower: &mut Halver,
+    frame: &Frame,
+) -> Result<Option<Hypothesis>, EngineFault> {
+    if frame.rate() == SampleRate::NARROW {
+        return ears.feed(frame.samples());
+    }
+    if ears.hears_wide() {
+        return ears.feed_wide(frame.samples());
+    }
+    let mut narrow = Frame::silence(frame.at(), SampleRate::NARROW);
+    narrower.push_into(frame.samples(), narrow.samples_mut());
+    ears.feed(narrow.samples())
+}
+
 fn step(
     ears: &mut dyn Recognizer,
+    narrower: &mut Halver,
     work: &ToEngine,
     listening: bool,
 ) -> Result<Option<Hypothesis>, EngineFault> {
@@ -283,7 +303,7 @@ fn step(
         ToEngine::Feed(piece) if listening => {
             let mut latest = None;
             for frame in piece.iter() {
-                latest = ears.feed(frame.samples())?.or(latest);
+                latest = feed(ears, narrower, frame)?.or(latest);
             }
             Ok(latest)
         }

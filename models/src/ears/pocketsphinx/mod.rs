@@ -256,7 +256,34 @@ impl Recognizer for PocketSphinx {
         } else {
             utterance.samples.extend(samples.iter().copied().map(to_i16));
         }
-        utterance.heard += samples.len();
+        self.decode(from, samples.len())
+    }
+
+    fn hears_wide(&self) -> bool {
+        self.upsampler.is_some()
+    }
+
+    fn feed_wide(&mut self, samples: &[f32]) -> Result<Option<Hypothesis>, EngineFault> {
+        let Some(utterance) = &mut self.utterance else { return Err(misused()) };
+        let samples = &samples[..samples.len().min(2 * (LONGEST - utterance.heard))];
+        if samples.is_empty() {
+            return Ok(None);
+        }
+        let from = utterance.samples.len();
+        utterance.samples.extend(samples.iter().copied().map(to_i16));
+        self.decode(from, samples.len() / 2)
+    }
+
+    fn finish(&mut self) -> Result<Hypothesis, EngineFault> {
+        self.conclude()
+    }
+}
+
+impl PocketSphinx {
+    /// Gives the decoder what came from `from` on, worth so many samples at 8 kHz.
+    fn decode(&mut self, from: usize, heard: usize) -> Result<Option<Hypothesis>, EngineFault> {
+        let Some(utterance) = &mut self.utterance else { return Err(misused()) };
+        utterance.heard += heard;
         let is_due = utterance.heard - utterance.at_last_partial >= PARTIAL_EVERY;
         if is_due {
             utterance.at_last_partial = utterance.heard;
@@ -268,7 +295,8 @@ impl Recognizer for PocketSphinx {
         Ok(if is_due { self.partial() } else { None })
     }
 
-    fn finish(&mut self) -> Result<Hypothesis, EngineFault> {
+    /// The verdict on all that was heard.
+    fn conclude(&mut self) -> Result<Hypothesis, EngineFault> {
         let utterance = self.utterance.take().ok_or_else(misused)?;
         self.evidence = None;
         if utterance.heard < SHORTEST {
@@ -292,9 +320,7 @@ impl Recognizer for PocketSphinx {
         }
         self.by_language(&utterance, &phones)
     }
-}
 
-impl PocketSphinx {
     fn by_grammar(
         &self,
         utterance: &Utterance,

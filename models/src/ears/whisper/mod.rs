@@ -321,6 +321,21 @@ impl Recognizer for Whisper {
         self.partial()
     }
 
+    fn hears_wide(&self) -> bool {
+        true
+    }
+
+    fn feed_wide(&mut self, samples: &[f32]) -> Result<Option<Hypothesis>, EngineFault> {
+        let utterance = self.utterance.as_mut().ok_or_else(misused)?;
+        let samples = &samples[..samples.len().min(2 * (LONGEST - utterance.heard))];
+        utterance.samples.extend_from_slice(samples);
+        utterance.heard += samples.len() / 2;
+        if samples.is_empty() || utterance.heard < utterance.partial_at {
+            return Ok(None);
+        }
+        self.partial()
+    }
+
     fn finish(&mut self) -> Result<Hypothesis, EngineFault> {
         self.certainty = None;
         let heard = self.utterance.as_ref().ok_or_else(misused)?.heard;
