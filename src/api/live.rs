@@ -201,12 +201,13 @@ impl Seen {
         entries.collect()
     }
 
-    /// The calls that are new or not as they were, oldest first; at the first look none is.
+    /// The calls that are new or not as they were, oldest first; at the first look all are: what
+    /// began since a page was loaded is among them.
     async fn calls(&mut self, state: &ApiState) -> Vec<Value> {
         let Ok(rows) = state.store.queries().calls(CALLS, None).await else { return Vec::new() };
         let calls: Vec<CallSummary> = rows.into_iter().map(CallSummary::from).collect();
         let known = self.calls.as_ref();
-        let is_fresh = |call: &&CallSummary| known.is_some_and(|known| !known.contains(call));
+        let is_fresh = |call: &&CallSummary| known.is_none_or(|known| !known.contains(call));
         let fresh = calls.iter().rev().filter(is_fresh);
         let fresh: Vec<Value> = fresh.map(|call| json!({ "type": "call", "call": call })).collect();
         self.calls = Some(calls);

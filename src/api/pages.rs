@@ -12,6 +12,7 @@ use axum::routing::{MethodRouter, get};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::ApiState;
+use super::fault::ApiFault;
 
 /// What pages may do.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -44,9 +45,7 @@ pub(super) fn pages() -> Vec<(&'static str, MethodRouter<ApiState>)> {
 async fn caller(State(state): State<ApiState>, headers: HeaderMap) -> Response {
     match state.browsers {
         Some(_) => file("index.html", &headers),
-        None => {
-            (StatusCode::NOT_FOUND, "Calls from browsers are off: browser.on.\n").into_response()
-        }
+        None => ApiFault::NoSuchAddress.into_response(),
     }
 }
 

@@ -4,5 +4,6 @@
 
 mod access;
 mod document;
+mod live;
 mod reading;
 mod support;

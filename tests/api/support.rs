@@ -11,12 +11,16 @@ use cordboard::store::{Store, StoreOptions};
 use cordboard::timeline::{
     CallId, ContextPacket, Entry, LegKind, Links, Outcome, PACKET_VERSION, Trigger, What,
 };
+use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,7 +34,7 @@ pub(crate) struct Running {
     pub now_unix_ms: Arc<AtomicU64>,
     pub draining: Arc<AtomicBool>,
     pub strained: Arc<AtomicBool>,
-    address: SocketAddr,
+    pub address: SocketAddr,
     stop: oneshot::Sender<()>,
     server: JoinHandle<std::io::Result<()>>,
     _folder: TempDir,
@@ -55,6 +59,17 @@ impl Answer {
 }
 
 impl Running {
+    /// A WebSocket there, which has said this.
+    pub(crate) async fn watches(&self, first: &Value, origin: Option<&str>) -> Watching {
+        let mut request = format!("ws://{}/v1/live", self.address).into_client_request().unwrap();
+        if let Some(origin) = origin {
+            request.headers_mut().insert("origin", origin.parse().unwrap());
+        }
+        let (mut socket, _) = connect_async(request).await.unwrap();
+        socket.send(Message::text(first.to_string())).await.unwrap();
+        Watching(socket)
+    }
+
     pub(crate) async fn start(token: Option<&str>) -> Self {
         let folder = TempDir::new().unwrap();
         let store = Store::open(StoreOptions {
@@ -211,5 +226,19 @@ pub(crate) fn packet(call: &CallId) -> ContextPacket {
         reason: "the caller asked for a person".into(),
         transcript: Vec::new(),
         links: Links::default(),
+    }
+}
+
+/// Somebody who watches calls.
+pub(crate) struct Watching(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Watching {
+    /// The next message; none where the connection is closed.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        let message = tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a message");
+        match message?.unwrap() {
+            Message::Text(text) => Some(serde_json::from_str(&text).unwrap()),
+            _ => None,
+        }
     }
 }
