@@ -50,12 +50,13 @@ fn everything_that_the_container_copies_is_here_or_built_before() {
         }
         copies += 1;
         let words: Vec<&str> = words.collect();
-        let is_built = words[0].starts_with("--from=build");
+        let is_built = words[0].starts_with("--from=");
         let sources = &words[usize::from(is_built)..words.len() - 1];
         assert!(!sources.is_empty(), "{instruction}");
         for source in sources {
             let path = source.strip_prefix("/build/").unwrap_or(source);
-            let is_made = path.starts_with("target/") || ignored.contains("weights");
+            let is_made = ["target/", "web/dist"].iter().any(|made| path.starts_with(made))
+                || ignored.contains("weights");
             let is_here = Path::new(ROOT).join(path).exists();
             assert!(is_here || (is_built && is_made), "{instruction}: {source} is not here");
         }
@@ -67,7 +68,7 @@ fn everything_that_the_container_copies_is_here_or_built_before() {
 fn the_container_runs_as_nobody_in_particular_and_has_settings_that_exist() {
     let instructions = instructions();
     let last = |word: &str| instructions.iter().rposition(|it| it.starts_with(word));
-    assert!(last("USER") > last("FROM"), "the second stage drops root");
+    assert!(last("USER") > last("FROM"), "the last stage drops root");
     let example = read("cordboard.example.toml");
     for instruction in instructions.iter().filter(|it| it.starts_with("ENV")) {
         for variable in instruction.split_whitespace().filter(|it| it.starts_with("CORDBOARD_")) {
@@ -81,7 +82,8 @@ fn the_container_runs_as_nobody_in_particular_and_has_settings_that_exist() {
     let version = read("Cargo.toml");
     let version = version.split("rust-version = \"").nth(1).expect("a version of Rust");
     let version = version.split('"').next().unwrap_or(version);
-    assert!(instructions[0].contains(&format!("rust:{version}-")), "{}", instructions[0]);
+    let rust = instructions.iter().find(|it| it.contains("/rust:")).expect("a stage of Rust");
+    assert!(rust.contains(&format!("rust:{version}-")), "{rust}");
 }
 
 #[test]
