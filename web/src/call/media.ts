@@ -12,6 +12,8 @@ export interface MediaEvents {
   candidate(candidate: RTCIceCandidateInit | null): void;
   remote(stream: MediaStream): void;
   connection(state: RTCIceConnectionState): void;
+  /** There is no address to be reached at: no network, or a relay alone is allowed and none answers. */
+  nowhere(): void;
 }
 
 export interface MediaStats {
@@ -34,7 +36,14 @@ export class Media {
     const peer = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
     this.peer = peer;
     this.sender = peer.addTrack(stream.getAudioTracks()[0]!, stream);
-    peer.onicecandidate = (event) => events.candidate(event.candidate?.toJSON() ?? null);
+    let found = 0;
+    peer.onicecandidate = (event) => {
+      if (event.candidate?.candidate) found += 1;
+      events.candidate(event.candidate?.toJSON() ?? null);
+    };
+    peer.onicegatheringstatechange = () => {
+      if (peer.iceGatheringState === 'complete' && found === 0) events.nowhere();
+    };
     peer.oniceconnectionstatechange = () => events.connection(peer.iceConnectionState);
     peer.ontrack = (event) => events.remote(event.streams[0] ?? new MediaStream([event.track]));
   }
@@ -99,6 +108,7 @@ export class Media {
 
   close(): void {
     this.peer.onicecandidate = null;
+    this.peer.onicegatheringstatechange = null;
     this.peer.oniceconnectionstatechange = null;
     this.peer.ontrack = null;
     this.peer.close();

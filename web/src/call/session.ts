@@ -2,7 +2,7 @@
 import { captioned, type Line } from './captions';
 import { LevelMeters, type Levels } from './levels';
 import { Media, microphone } from './media';
-import type { CallToken, ClientMessage, ServerMessage } from './protocol';
+import type { CallToken, ClientMessage, ServerMessage, ServerState } from './protocol';
 import { Signalling } from './signalling';
 import { START, after, talking, underWay, type CallEvent, type Place, type State } from './states';
 import { CallRefused, callToken } from './tokens';
@@ -36,11 +36,15 @@ export const NO_CALL: Snapshot = {
 const GIVE_UP_MS = 45_000;
 /** ICE often recovers by itself within this time. */
 const DISCONNECTED_MS = 3_000;
+/** A way that was sought while the network was away is not found once it is back: it is sought anew. */
+const RESTART_EVERY_MS = 4_000;
 /** A first connection takes a second; through a relay, some. */
 const CONNECTING_MAX_MS = 20_000;
 /** An offer without an answer for so long: the socket is dead and does not know it. */
 const ANSWER_MAX_MS = 5_000;
 const STATS_EVERY_MS = 2_000;
+/** Silence between two lines of one answer takes 180 ms. */
+const BETWEEN_LINES_MS = 400;
 
 export class CallSession {
   private place: Place = START;
@@ -105,6 +109,7 @@ export class CallSession {
     this.signalling?.send({ type: 'hold', on });
     this.show({ held: on });
     this.openMicrophone();
+    this.audio.muted = on;
   }
 
   person(): void {
@@ -141,6 +146,9 @@ export class CallSession {
         candidate: (candidate) => this.signalling?.send({ type: 'candidate', candidate }),
         remote: (remote) => this.hear(remote),
         connection: (state) => this.connection(state),
+        nowhere: () => {
+          if (!this.connectedOnce) this.fail('no_media');
+        },
       });
     } catch {
       return this.fail('failed');
@@ -167,7 +175,7 @@ export class CallSession {
         return this.media?.remoteCandidate(message.candidate);
       case 'state':
         this.show({ agent: message.agent ?? null });
-        return this.event(message.state);
+        return this.stands(message.state);
       case 'caller':
       case 'assistant':
         return this.show({ lines: captioned(this.shown.lines, message) });
@@ -177,6 +185,13 @@ export class CallSession {
       case 'error':
         return this.fail(refusalTrouble(message.code, null));
     }
+  }
+
+  /** Between two lines the assistant is silent for a moment: it has not stopped speaking. */
+  private stands(state: ServerState): void {
+    this.cancel('thinking');
+    if (state === 'thinking' && this.place.state === 'speaking') this.later('thinking', BETWEEN_LINES_MS, () => this.event(state));
+    else this.event(state);
   }
 
   private async answered(call: string, secret: string, sdp: string): Promise<void> {
@@ -234,6 +249,7 @@ export class CallSession {
       this.connectedOnce = true;
       this.cancel('connecting');
       this.cancel('disconnected');
+      this.cancel('restart');
       if (this.shown.beganAt === null) this.show({ beganAt: performance.now() });
       this.restored();
     } else if (state === 'disconnected') {
@@ -248,6 +264,7 @@ export class CallSession {
     this.lost();
     // Where the socket is away as well, the resume brings the restart.
     if (this.signalling?.ready) void this.negotiate(true);
+    this.later('restart', RESTART_EVERY_MS, () => this.restart());
   }
 
   private broken(): void {
@@ -345,6 +362,7 @@ export class CallSession {
     this.meters?.close();
     if (this.stream !== null) stop(this.stream);
     this.audio.srcObject = null;
+    this.audio.muted = false;
     this.show({ endedAt: performance.now(), soundBlocked: false, microphoneLost: false });
     this.event(how);
   }

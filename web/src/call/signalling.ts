@@ -10,7 +10,7 @@ export interface SignallingEvents {
 }
 
 /** Waits before the attempts to come back; the last one repeats. */
-export const BACKOFF_MS: readonly number[] = [500, 1_000, 2_000, 4_000];
+export const BACKOFF_MS: readonly number[] = [500, 1_000, 2_000];
 /** A connection attempt that hangs this long (packets dropped, not refused) is given up. */
 const OPENING_MAX_MS = 5_000;
 

@@ -9,21 +9,22 @@ const SCREENS = new URL('../../../target/screens/', import.meta.url).pathname;
 mkdirSync(SCREENS, { recursive: true });
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-export const launch = () =>
+/** Chromium with more arguments, and without some of the usual ones. */
+export const launch = (more = [], without = []) =>
   chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--no-sandbox', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
       '--autoplay-policy=no-user-gesture-required', '--allow-loopback-in-peer-connection',
-      '--disable-features=WebRtcHideLocalIpsWithMdns',
-    ],
+      '--disable-features=WebRtcHideLocalIpsWithMdns', ...more,
+    ].filter((one) => !without.includes(one)),
   });
 
 /** A page that notes dialogs, violations of the policy and errors in `page.faults`. */
-export async function open(browser, url, { dark = false, width = 1280, height = 900, before = null, reduced = false } = {}) {
+export async function open(browser, url, { dark = false, width = 1280, height = 900, before = null, reduced = false, permissions = ['microphone'] } = {}) {
   const context = await browser.newContext({
     viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', reducedMotion: reduced ? 'reduce' : 'no-preference',
-    permissions: ['microphone'],
+    permissions,
   });
   const page = await context.newPage();
   page.faults = [];
