@@ -31,6 +31,8 @@ const JUDGE_EVERY: Duration = Duration::from_millis(250);
 pub(crate) struct Reception {
     /// Flows by user part, `*` for the rest.
     pub(crate) routes: HashMap<String, Arc<Flow>>,
+    /// Their user parts, in the order of the settings.
+    pub(crate) order: Vec<String>,
     /// How calls behave.
     pub(crate) settings: CallSettings,
     /// Calls at a time.
@@ -245,13 +247,9 @@ impl Intake {
         Ok(name)
     }
 
-    /// The numbers that are a flow's, in order.
+    /// The numbers that are a flow's, in the order of the settings.
     pub(crate) fn flows(&self) -> Vec<String> {
-        let reception = self.reception();
-        let named = reception.routes.keys().filter(|name| *name != "*").cloned();
-        let mut named: Vec<String> = named.collect();
-        named.sort();
-        named
+        self.reception().order.clone()
     }
 
     /// Takes the person at this machine's sound card; gives the call's name, or nothing where there

@@ -521,8 +521,10 @@ fn spawn_workers(
 fn reception(routes: HashMap<String, Arc<Flow>>, settings: &Settings, version: u64) -> Reception {
     let calls_max = settings.sip.calls_max;
     let admission = admission_rules(&settings.admission);
+    let named = settings.routes.iter().map(|route| route.to.clone()).filter(|to| to != "*");
+    let order = named.collect();
     let settings = call_settings(settings);
-    Reception { routes, settings, calls_max, admission, version }
+    Reception { routes, order, settings, calls_max, admission, version }
 }
 
 fn admission_rules(settings: &AdmissionSettings) -> admission::Rules {

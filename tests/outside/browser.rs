@@ -153,7 +153,8 @@ async fn a_page_whose_websocket_breaks_takes_its_call_up_again_and_nobody_else_d
     let mut encoder = Encoder::new(Codec::Opus);
     speak(&mut line, &mut encoder, &[], 25).await;
     drop(socket);
-    speak(&mut line, &mut encoder, &[], 25).await;
+    // Meanwhile something is said to its end.
+    speak(&mut line, &mut encoder, &[], 200).await;
     let offer = line.offer_anew().await.unwrap();
     for (call, secret) in [(call.clone(), json!("wrong")), (json!("01NOSUCHCALL"), secret.clone())]
     {
@@ -167,6 +168,8 @@ async fn a_page_whose_websocket_breaks_takes_its_call_up_again_and_nobody_else_d
         .await;
     let answer = awaits(&mut socket, "answer").await;
     assert_eq!(answer["call"], call);
+    let missed = awaits(&mut socket, "assistant").await;
+    assert_eq!(missed["done"], true, "what was said meanwhile is shown: {missed}");
     let state = awaits(&mut socket, "state").await;
     assert!(state["state"].is_string(), "it is shown how things stand: {state}");
     assert_eq!(service.api.calls_live().await, 1);

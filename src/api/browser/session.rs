@@ -10,6 +10,7 @@
 //! The page's WebSocket comes and goes; the session stays, and shows a page that comes back how
 //! things stand.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ const CONNECTED_WITHIN: Duration = Duration::from_secs(30);
 const GATHERED_WITHIN: Duration = Duration::from_secs(2);
 /// How often it is looked whether a caller has been away for too long.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Lines and turns that a page which comes back is shown.
+const REMEMBERED: usize = 40;
 /// What pages and clients say that waits for the session.
 const SAID: usize = 64;
 /// More than this is not believed of a browser's buffer.
@@ -124,6 +127,7 @@ impl Browsers {
             connected: false,
             state: None,
             line: None,
+            said_last: VecDeque::new(),
         };
         let browsers = self.clone();
         tokio::spawn(async move {
@@ -176,6 +180,8 @@ struct Running {
     /// What a page that comes back is shown.
     state: Option<ToPage>,
     line: Option<ToPage>,
+    /// What was said last, both sides: what a page missed is among it.
+    said_last: VecDeque<ToPage>,
 }
 
 impl Running {
@@ -214,10 +220,22 @@ impl Running {
     fn show(&mut self, message: ToPage) {
         match &message {
             ToPage::State { .. } => self.state = Some(message.clone()),
-            ToPage::Assistant { done, .. } => self.line = (!done).then(|| message.clone()),
+            ToPage::Assistant { done: false, .. } => self.line = Some(message.clone()),
+            ToPage::Assistant { done: true, .. } => {
+                self.line = None;
+                self.remember(&message);
+            }
+            ToPage::Caller { r#final: true, .. } => self.remember(&message),
             _ => {}
         }
         self.tell(message);
+    }
+
+    fn remember(&mut self, message: &ToPage) {
+        if self.said_last.len() == REMEMBERED {
+            self.said_last.pop_front();
+        }
+        self.said_last.push_back(message.clone());
     }
 
     fn tell(&mut self, message: ToPage) {
@@ -260,8 +278,10 @@ impl Running {
             ToSession::Back(page, offer) => {
                 self.page = Some(page);
                 self.answer(&offer).await;
-                let standing = [self.state.clone(), self.line.clone()];
-                standing.into_iter().flatten().for_each(|message| self.tell(message));
+                // A page knows what it has been shown before by its number.
+                let last: Vec<ToPage> = self.said_last.iter().cloned().collect();
+                let standing = [self.state.clone(), self.line.clone()].into_iter().flatten();
+                last.into_iter().chain(standing).for_each(|message| self.tell(message));
             }
             ToSession::Said(said) => self.said(said).await,
         }
