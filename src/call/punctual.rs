@@ -8,12 +8,14 @@ use std::time::Duration;
 
 use cordboard_audio::{FRAME_MS, MediaTime};
 
-use super::Call;
+use super::{Call, Output, RecordedTick};
 use crate::timeline::What;
 
 const TICK: Duration = Duration::from_millis(FRAME_MS);
 /// From here on a gap is a hole in the sound that is told on the timeline.
 const HOLE_MIN: Duration = Duration::from_millis(500);
+/// Ticks of silence that a recording is given for a gap at most: a minute.
+const GAP_MAX: usize = 3_000;
 /// From here on a gap is a stop of the whole machine.
 const STOPPED: Duration = Duration::from_secs(1);
 
@@ -37,6 +39,7 @@ impl Call {
         let missed = gap.as_millis() / TICK.as_millis() - 1;
         self.punctual.missed += u64::try_from(missed).unwrap_or(u64::MAX);
         self.punctual.longest = self.punctual.longest.max(gap);
+        self.record_gap(missed);
         if gap >= HOLE_MIN {
             self.stalled |= self.recording.is_some();
             let for_ms = u64::try_from(gap.as_millis()).unwrap_or(u64::MAX);
@@ -47,6 +50,16 @@ impl Call {
                 leg.fed(now);
                 leg.drop_stale();
             }
+        }
+    }
+
+    /// Keeps the recording in time: what was not heard then is silence in it.
+    fn record_gap(&mut self, missed: u128) {
+        if self.recording.is_some() {
+            let silence = || RecordedTick { left: [0; 160], right: [0; 160] };
+            let missed = usize::try_from(missed).unwrap_or(usize::MAX).min(GAP_MAX);
+            let silence = std::iter::repeat_with(silence).take(missed);
+            self.out.extend(silence.map(Output::Record));
         }
     }
 

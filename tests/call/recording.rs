@@ -37,6 +37,22 @@ fn it_begins_when_it_has_been_announced_and_has_every_tick() {
 }
 
 #[test]
+fn it_keeps_time_where_ticks_did_not_come() {
+    let mut world = greeted(recording());
+    for _ in 0..5 {
+        world.run(900);
+        world.stands_still(100);
+    }
+    world.stands_still(1_200);
+    world.run(300);
+    world.says("goodbye");
+    world.ends(30_000);
+    let (began, ended) =
+        (world.time_of(begins), world.time_of(|what| matches!(what, What::RecordingEnded { .. })));
+    assert_eq!(world.recorded.len() as u128 * 20, ended.since(began).as_millis());
+}
+
+#[test]
 fn the_bridge_is_recorded_too() {
     let staff = vec![("ada", vec![Habit::keys('1')])];
     let world = World::set_up(staff, CallSettings { record: true, ..settings() });
