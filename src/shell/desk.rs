@@ -197,6 +197,9 @@ impl DeskTask {
                 let priority = if again { PRIORITY_AGAIN } else { 0 };
                 self.arrivals += 1;
                 let (arrival, place) = (self.arrivals, Place::Queued);
+                // From here on it can be read by who may read calls; an agent's token opens it
+                // once it is offered to them, and this one nobody knows.
+                self.store.keep_packet(&call, &packet, &unknown_token());
                 let waiting = Waiting { reply, packet, queue, priority, arrival, place };
                 self.calls.insert(call.clone(), waiting);
                 self.enqueue(call);
@@ -280,6 +283,11 @@ impl DeskTask {
 }
 
 /// Panics where the tests want it.
+/// A token that nobody has been given.
+fn unknown_token() -> String {
+    format!("{:032x}{:032x}", rand::random::<u128>(), rand::random::<u128>())
+}
+
 #[cfg(test)]
 fn trip(input: &Input) {
     let trips = match input {
