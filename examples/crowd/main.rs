@@ -70,6 +70,8 @@ struct Options {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     let options = Options::parse();
+    // WHIP is HTTP, whose client wants one, also where nothing is encrypted.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let host = host_of(&options.uri)?;
     if !host.ip().is_loopback() {
         return Err(format!("{host} is not on this machine: crowd rings loopback only").into());
@@ -128,7 +130,8 @@ async fn crowd(options: &Options, endpoint: &Endpoint, script: &Arc<Script>) -> 
     loop {
         tokio::select! {
             place = places.join_next() => match place {
-                Some(heard) => heard.unwrap_or_default().into_iter().for_each(|it| figures.add(it)),
+                // A caller of ours that panics is a fault of this program's.
+                Some(heard) => heard.expect("callers do not panic").into_iter().for_each(|it| figures.add(it)),
                 None => return figures,
             },
             _ = report.tick() => if let Some(usage) = Usage::of(options.pid) {

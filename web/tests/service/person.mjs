@@ -47,15 +47,22 @@ export const person = (browser, service, phone) => ({
     const [encBegan, decBegan] = await Promise.all([phone.began('enc'), phone.began('dec')]);
     const tape = await one.tape();
     const zero = await one.tapeBegan(clock);
-    // Agent to caller: the last seconds that the page played, in what the agent's phone sent.
-    const end = (tape.heard.length * 1000) / HZ;
-    const fromAgent = loudest(tape.heard, end - 4_000, end - 500);
-    const there = find(fromAgent.sound, phone.recording('enc'));
-    const down_ms = zero + fromAgent.at_ms - (encBegan + there.at_ms);
+    const lasting = ({ heard }) => (heard.length * 1000) / HZ;
     // Caller to agent: what was said, in what the agent's phone heard.
-    const mine = loudest(tape.said, end - 9_000, end - 500);
+    const mine = loudest(tape.said, lasting(tape) - 9_000, lasting(tape) - 500);
     const arrived = find(mine.sound, phone.recording('dec'));
     const up_ms = decBegan + arrived.at_ms - (zero + mine.at_ms);
+    // Agent to caller: the last seconds that the page played, in what the agent's phone sent. Where the browser has just
+    // stretched its buffer, a second is not like what was sent: the next one is.
+    let fromAgent;
+    let there;
+    await until('a second of the agent as it was sent', async () => {
+      const now = await one.tape();
+      fromAgent = loudest(now.heard, lasting(now) - 4_000, lasting(now) - 500);
+      there = find(fromAgent.sound, phone.recording('enc'));
+      return there.fit > 0.75;
+    }, 20_000, 500);
+    const down_ms = (await one.tapeBegan(clock)) + fromAgent.at_ms - (encBegan + there.at_ms);
     assert.ok(there.fit > 0.75 && arrived.fit > 0.75, `${there.fit} ${arrived.fit}`);
     // On hold neither hears the other.
     await one.page.getByRole('button', { name: 'Hold' }).click();
