@@ -6,7 +6,7 @@ use cordboard_audio::dtmf::Pressed;
 use super::{Call, CallError, LegCommand, LegEvent, Output, Phase};
 use crate::conversation::Input as Talk;
 use crate::escalation::Input as Escalating;
-use crate::timeline::{Direction, LegRole, What};
+use crate::timeline::{Direction, LegKind, LegRole, What};
 
 impl Call {
     /// Takes an event of the caller's leg.
@@ -165,9 +165,10 @@ impl Call {
         };
         let Some(leg) = leg else { return };
         leg.hold(now, held);
-        // Who holds us hears nothing: what was being said goes on at the word when they are back.
-        let stops = role == LegRole::Caller && held && self.phase == Phase::Talking;
-        if stops && self.caller.voice.stop(now) {
+        // A browser that is away hears nothing, and comes back soon: what was being said goes on at
+        // the word then.
+        let is_away = role == LegRole::Caller && held && self.facts.leg == LegKind::Browser;
+        if is_away && self.phase == Phase::Talking && self.caller.voice.stop(now) {
             self.flush();
         }
         // An agent's hold plays our music to the caller: media is always anchored.

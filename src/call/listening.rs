@@ -11,7 +11,7 @@ use super::hearing::{Refusal, Spoken};
 use super::voice::Cut;
 use super::{Call, CallError, JobId, Output, Phase, Unanswered};
 use crate::conversation::{Input, Interruptible};
-use crate::timeline::{AsideKind, Debtor, LegRole, What};
+use crate::timeline::{AsideKind, Debtor, LegKind, LegRole, What};
 use crate::turn::{Aside, Due, FloorEvent, Manner, Meanwhile, TurnEvent, Utterance, aside};
 
 impl Call {
@@ -102,8 +102,8 @@ impl Call {
     /// Goes on with what was stopped, where nobody speaks and no words are awaited any more: what
     /// they came to has dropped it, or was nothing.
     pub(super) fn go_on(&mut self, now: MediaTime) {
-        let held = self.caller.held;
-        let open = held || self.floor.caller_holds() || self.hearing.is_waiting();
+        let is_away = self.caller.held && self.facts.leg == LegKind::Browser;
+        let open = is_away || self.floor.caller_holds() || self.hearing.is_waiting();
         if open || self.phase != Phase::Talking {
             return;
         }
