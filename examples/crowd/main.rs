@@ -131,7 +131,10 @@ async fn crowd(options: &Options, endpoint: &Endpoint, script: &Arc<Script>) -> 
         tokio::select! {
             place = places.join_next() => match place {
                 // A caller of ours that panics is a fault of this program's.
-                Some(heard) => heard.expect("callers do not panic").into_iter().for_each(|it| figures.add(it)),
+                Some(heard) => {
+                    let heard = heard.expect("callers do not panic");
+                    heard.into_iter().for_each(|it| figures.add(it));
+                }
                 None => return figures,
             },
             _ = report.tick() => if let Some(usage) = Usage::of(options.pid) {
