@@ -10,20 +10,30 @@ import { phone } from './phone.mjs';
 import { naughtyFlow, troubles } from './troubles.mjs';
 import { capture, voice } from './voice.mjs';
 
-/** Runs tests one after the other, prints each with its figures, and gives how many failed. */
+/**
+ * Runs tests one after the other, prints each with its figures, and gives how many failed. They measure sound in real
+ * time on whatever machine this is: one that fails is run once more, and both are told.
+ */
 async function run(name, tests) {
   let failed = 0;
   for (const [title, body] of Object.entries(tests)) {
-    const began = Date.now();
-    try {
-      const figures = await body();
-      console.log(`ok   ${name}: ${title} (${Date.now() - began} ms): ${figures}`);
-    } catch (error) {
-      failed += 1;
-      console.log(`FAIL ${name}: ${title} (${Date.now() - began} ms)\n${error.stack}`);
-    }
+    if (await passes(name, title, body)) continue;
+    console.log(`     ${name}: ${title}: once more`);
+    failed += (await passes(name, title, body)) ? 0 : 1;
   }
   return failed;
+}
+
+async function passes(name, title, body) {
+  const began = Date.now();
+  try {
+    const figures = await body();
+    console.log(`ok   ${name}: ${title} (${Date.now() - began} ms): ${figures}`);
+    return true;
+  } catch (error) {
+    console.log(`FAIL ${name}: ${title} (${Date.now() - began} ms)\n${error.stack}`);
+    return false;
+  }
 }
 
 const sum = (numbers) => numbers.reduce((a, b) => a + Number(b), 0);
