@@ -39,14 +39,14 @@ module_app ctrl_tcp.so
     const socket = connect(control, '127.0.0.1', () => done(socket)).on('error', () => done(null));
   }), 15_000);
   line.on('error', () => {}).resume();
-  const file = (side) => readdirSync(folder).filter((name) => name.endsWith(`-${side}.wav`)).sort()[0];
+  const file = (side) => readdirSync(folder).filter((name) => name.endsWith(`-${side}.wav`)).sort().at(-1);
   return {
     uri: `sip:${user}@${sip}`,
     command(name, params = '') {
       const text = JSON.stringify({ command: name, params });
       line.write(`${text.length}:${text},`);
     },
-    /** What it has said or heard in its first call, 8 kHz: "enc" or "dec". */
+    /** What it has said or heard in its last call, 8 kHz: "enc" or "dec". */
     recording(side) {
       const { rate, channels } = readWav(join(folder, file(side)));
       return narrow(channels[0], rate);
