@@ -101,7 +101,7 @@ export const NAUGHTY = [
 
 function blns() {
   try {
-    return readFileSync('/work/shared/data/sip/text-attacks/blns_dev.txt', 'utf8').split('\n').filter((line) => line && !line.startsWith('#'));
+    return readFileSync(new URL('../../../../shared/data/sip/text-attacks/blns_dev.txt', import.meta.url), 'utf8').split('\n').filter((line) => line && !line.startsWith('#'));
   } catch {
     return [];
   }
