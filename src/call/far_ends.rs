@@ -168,7 +168,7 @@ impl Call {
         // A browser that is away hears nothing, and comes back soon: what was being said goes on at
         // the word then.
         let is_away = role == LegRole::Caller && held && self.facts.leg == LegKind::Browser;
-        if is_away && self.phase == Phase::Talking && self.caller.voice.stop(now) {
+        if is_away && self.phase == Phase::Talking && self.caller.voice.pause(now) {
             self.flush();
         }
         // An agent's hold plays our music to the caller: media is always anchored.

@@ -98,6 +98,8 @@ impl Call {
     /// The turn may be over with this probability: begins what would follow.
     pub(super) fn foresee(&mut self, now: MediaTime, over: f32) {
         let is_turn = self.caller.voice.is_idle() && self.phase == Phase::Talking;
+        // A model that is at an answer is not asked beside it: the call has one answer at a time.
+        let is_turn = is_turn && self.with_model.is_none();
         if over < LIKELY || !is_turn || !self.settings.turn.eager {
             return;
         }

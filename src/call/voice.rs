@@ -266,6 +266,18 @@ impl Voice {
         true
     }
 
+    /// Stops every line, whatever yields to what: nobody is there to hear it. It may go on as after
+    /// [`Self::stop`].
+    pub(super) fn pause(&mut self, now: MediaTime) -> bool {
+        if self.is_stopped() || self.lines.is_empty() {
+            return false;
+        }
+        self.take_back(now);
+        self.lines.iter_mut().for_each(|queued| queued.stopped = true);
+        self.retire();
+        true
+    }
+
     /// Whether lines were stopped and neither dropped nor gone on with.
     pub(super) fn is_stopped(&self) -> bool {
         self.lines.front().is_some_and(|queued| queued.stopped)

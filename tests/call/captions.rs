@@ -120,3 +120,17 @@ fn what_was_being_said_when_the_caller_went_away_goes_on_at_the_word_when_they_a
         |what: &What| matches!(what, What::PromptEnded { unsaid, .. } if !unsaid.is_empty());
     assert!(!world.has(unsaid), "{}", world.story());
 }
+
+#[test]
+fn what_yields_to_nothing_is_not_said_to_a_browser_that_is_away_either() {
+    let mut world = browser(vec![]);
+    world.connect();
+    world.hears_begin("This call may be recorded.");
+    world.run(300);
+    world.caller_event(LegEvent::Held);
+    world.run(5_000);
+    let over = |what: &What| matches!(what, What::PromptEnded { .. });
+    assert!(!world.has(over), "nobody has heard it\n{}", world.story());
+    world.caller_event(LegEvent::Resumed);
+    world.hears("This call may be recorded.");
+}

@@ -129,3 +129,16 @@ fn a_voice_that_refuses_early_work_is_asked_again_and_nobody_is_told() {
     world.hears("What is your order number?");
     assert!(!world.has(|what| matches!(what, What::EngineFailed { .. })), "{}", world.story());
 }
+
+#[test]
+fn a_model_that_is_at_an_answer_is_not_asked_beside_it_on_a_guess() {
+    let slow = vec![sentence(2_500, "Seven days."), end(2_600)];
+    let mut world = asking(true, vec![slow, vec![sentence(200, "Letters too."), end(210)]]);
+    world.says("how long do you keep a parcel");
+    world.awaits("a verdict", 4_000, |what| matches!(what, What::CallerSpoke { .. }));
+    let asked = world.asked_model.len();
+    world.script.push("and what about letters", 0.95);
+    world.utters(900);
+    world.run(160);
+    assert_eq!(world.asked_model.len(), asked, "{}", world.story());
+}

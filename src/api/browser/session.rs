@@ -28,6 +28,8 @@ use crate::timeline::CallId;
 const CONNECTED_WITHIN: Duration = Duration::from_secs(30);
 /// How long a client without trickle waits for our candidates.
 const GATHERED_WITHIN: Duration = Duration::from_secs(2);
+/// How long the last word on a call may take once it has hung up.
+const ENDED_WITHIN: Duration = Duration::from_millis(500);
 /// How often it is looked whether a caller has been away for too long.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Lines and turns that a page which comes back is shown.
@@ -128,6 +130,7 @@ impl Browsers {
             state: None,
             line: None,
             said_last: VecDeque::new(),
+            held: false,
         };
         let browsers = self.clone();
         tokio::spawn(async move {
@@ -182,6 +185,8 @@ struct Running {
     line: Option<ToPage>,
     /// What was said last, both sides: what a page missed is among it.
     said_last: VecDeque<ToPage>,
+    /// Whether the caller has put us on hold.
+    held: bool,
 }
 
 impl Running {
@@ -202,10 +207,17 @@ impl Running {
                 _ = look.tick(), if self.gone_at.is_some() => self.mind_absence(),
             }
         }
-        // What it came to has been said before the call hung up.
-        while let Ok(last) = shown.try_recv() {
-            self.show(last.into());
-        }
+        // What it came to is said just before the call hangs up, or just after.
+        let rest = async {
+            while let Some(last) = shown.recv().await {
+                let is_end = matches!(last, Shown::Ended { .. });
+                self.show(last.into());
+                if is_end {
+                    return;
+                }
+            }
+        };
+        drop(tokio::time::timeout(ENDED_WITHIN, rest).await);
         self.page = None;
         self.peer.close().await;
     }
@@ -255,7 +267,12 @@ impl Running {
             PeerEvent::Connected => {
                 let was_away = self.gone_at.take().is_some() && self.connected;
                 self.connected = true;
-                self.peer.end.tell(if was_away { Word::Held(false) } else { Word::Connected });
+                // Who put us on hold before is not talked to for having been away.
+                match was_away {
+                    true if self.held => false,
+                    true => self.peer.end.tell(Word::Held(false)),
+                    false => self.peer.end.tell(Word::Connected),
+                };
             }
             PeerEvent::Away if self.connected && self.gone_at.is_none() => {
                 self.gone_at = Some(clock::monotonic() + self.away_most);
@@ -302,6 +319,7 @@ impl Running {
                 }
             }
             FromPage::Hold { on } => {
+                self.held = on;
                 end.tell(Word::Held(on));
             }
             FromPage::Person => {
