@@ -13,12 +13,18 @@ pub fn monotonic() -> Duration {
     now.duration_since(*BEGAN.get_or_init(|| now))
 }
 
+/// Wall time since 1970 UTC.
+#[must_use]
+pub fn wall_unix() -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// Wall time, ms since 1970 UTC.
 #[must_use]
 pub fn wall_unix_ms() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-    let now = SystemTime::now();
-    u64::try_from(now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()).unwrap_or(0)
+    u64::try_from(wall_unix().as_millis()).unwrap_or(0)
 }
 
 /// The company's local date and time.

@@ -151,7 +151,8 @@ pub fn read_mono(reader: impl Read) -> Result<(Vec<f32>, SampleRate), WavError> 
     })
 }
 
-/// Reads a recording of two sides, as [`StereoWriter`] writes it: left, right and their rate.
+/// Reads a recording of two sides, as [`StereoWriter`] writes it: left, right and their rate. One of
+/// 8 or 16 kHz keeps its rate, one of any other is resampled to 16 kHz.
 ///
 /// # Examples
 /// ```
@@ -161,12 +162,13 @@ pub fn read_mono(reader: impl Read) -> Result<(Vec<f32>, SampleRate), WavError> 
 /// ```
 ///
 /// # Errors
-/// Where it cannot be read, and where it is not of two channels at 8 or 16 kHz.
+/// Where it cannot be read, and where it is not of two channels at a common rate.
 pub fn read_stereo(reader: impl Read) -> Result<([Vec<f32>; 2], SampleRate), WavError> {
     let reader = WavReader::new(reader).map_err(WavError::ReadFailed)?;
     let WavSpec { channels, sample_rate: rate_hz, bits_per_sample, sample_format } = reader.spec();
-    let rate = SampleRate::from_hz(rate_hz).filter(|_| channels == 2);
-    let rate = rate.ok_or(WavError::Unsupported { rate_hz, channels })?;
+    if channels != 2 || !RATES_HZ.contains(&rate_hz) {
+        return Err(WavError::Unsupported { rate_hz, channels });
+    }
     let both = match sample_format {
         SampleFormat::Float => mean(reader.into_samples::<f32>(), 1, 1.0),
         SampleFormat::Int => {
@@ -176,8 +178,15 @@ pub fn read_stereo(reader: impl Read) -> Result<([Vec<f32>; 2], SampleRate), Wav
         }
     }
     .map_err(WavError::ReadFailed)?;
-    let side = |from: usize| both.iter().skip(from).step_by(2).copied().collect();
-    Ok(([side(0), side(1)], rate))
+    let side = |from: usize| both.iter().skip(from).step_by(2).copied().collect::<Vec<f32>>();
+    let sides = [side(0), side(1)];
+    Ok(match SampleRate::from_hz(rate_hz) {
+        Some(rate) => (sides, rate),
+        None => {
+            let wide = SampleRate::WIDE;
+            (sides.map(|side| resample(&side, rate_hz, wide.hz())), wide)
+        }
+    })
 }
 
 fn mean(

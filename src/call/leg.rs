@@ -269,6 +269,12 @@ impl Leg {
         rested || self.starved(now) >= unannounced
     }
 
+    /// How long what is heard now has waited in the jitter buffer, ms.
+    pub(super) fn buffer_ms(&self, now: MediaTime) -> u32 {
+        let delay = self.receiver.delay(now).unwrap_or_default();
+        u32::try_from(delay.as_millis()).unwrap_or(u32::MAX)
+    }
+
     /// Drops what came and was not played: it is of long ago.
     pub(super) fn drop_stale(&mut self) {
         self.receiver.reset();

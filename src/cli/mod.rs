@@ -3,11 +3,13 @@
 mod check;
 mod flow;
 mod models;
+mod place;
 mod pull;
 mod reach;
 mod replay;
 mod serve;
 mod talk;
+mod timelines;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -70,7 +72,7 @@ enum Command {
         #[command(subcommand)]
         command: models::ModelsCommand,
     },
-    /// Tune turn-taking: make labelled recordings, and score the floor by them.
+    /// Place scenarios and recorded calls on whoever answers, and score what came; tune turn-taking.
     Replay(Box<replay::ReplayArguments>),
     /// Look after flows.
     Flow {

@@ -1,17 +1,25 @@
-//! `cordboard replay`: the tuning bench of turn-taking.
+//! `cordboard replay`: calls placed and scored (`place`), and the tuning bench of turn-taking.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args, ValueEnum};
 
+use super::place::{self, PlaceArguments};
 use super::{Fault, say, settings};
 use crate::replay::turns::{self, Bench, Engine, Half, Kind};
 use crate::shell;
 
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("what").required(true).args(["turns", "make_turns"])))]
+#[command(group(
+    ArgGroup::new("what").required(true).args(["turns", "make_turns", "scenarios", "compare"])
+))]
 pub(super) struct ReplayArguments {
+    #[command(flatten)]
+    place: PlaceArguments,
+    /// Show how the second of two runs differs from the first: files of --json.
+    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    compare: Vec<PathBuf>,
     /// Score the floor by the labelled recordings in this folder.
     #[arg(long, value_name = "DIR")]
     turns: Option<PathBuf>,
@@ -32,13 +40,13 @@ pub(super) struct ReplayArguments {
     #[arg(long, requires = "turns", default_value = "own")]
     engine: EngineChoice,
     /// Write the figures as JSON too.
-    #[arg(long, value_name = "FILE", requires = "turns")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["make_turns", "compare"])]
     json: Option<PathBuf>,
     /// Write what the room measures of each silence, a JSON line each.
     #[arg(long, value_name = "FILE", requires = "turns")]
     features: Option<PathBuf>,
-    /// TOML file of settings: [turn] is what is scored, [models] names the weights.
-    #[arg(short, long, requires = "turns")]
+    /// TOML file of settings: [turn] is what is scored, [models] names weights and voices.
+    #[arg(short, long)]
     config: Option<PathBuf>,
 }
 
@@ -70,6 +78,16 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<(), Fault> {
     }
     if let Some(folder) = &arguments.turns {
         return score(folder, arguments);
+    }
+    if arguments.place.is_wanted() {
+        return place::place(
+            &arguments.place,
+            arguments.json.as_deref(),
+            arguments.config.as_deref(),
+        );
+    }
+    if let [first, second] = &arguments.compare[..] {
+        return place::compare(first, second);
     }
     Err("nothing to be done; name a folder with --turns or --make-turns".into())
 }

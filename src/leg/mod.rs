@@ -8,6 +8,7 @@ pub(crate) mod browser;
 pub(crate) mod device;
 mod path;
 mod phone;
+mod stamps;
 mod stream;
 
 use cordboard_audio::MediaTime;

@@ -13,7 +13,7 @@ use cordboard_sip::rtcp::{BufferDepth, MAX_REPORT_BYTES, NotRtcp, Quality, Repor
 use cordboard_sip::rtp::{MAX_PACKET_BYTES, Packet};
 use cordboard_sip::srtp::{Keys, MAX_OVERHEAD_BYTES, Opener, Sealer, SrtpError};
 
-use super::MediaSettings;
+use super::{MediaSettings, stamps};
 
 /// What the jitter buffer begins with and may grow to (cordboard-audio, `jitter`).
 const BUFFER: BufferDepth = BufferDepth { nominal_ms: 40, maximum_ms: 200 };
@@ -76,6 +76,9 @@ pub(super) struct Path {
     now: Duration,
     /// Ticks until reports are looked for on their own port.
     reports_in: u8,
+    /// Room for the system's word on when a datagram came, where that is wanted.
+    stamps: Option<Vec<u8>>,
+    arrived: Option<Duration>,
     buffer: [u8; MAX_PACKET_BYTES + MAX_OVERHEAD_BYTES],
 }
 
@@ -89,6 +92,7 @@ impl Path {
         };
         let (lease, (rtp, rtcp)) =
             media.ports.lease_with(|port| Some((bind(port)?, bind(port + 1)?)))?;
+        let stamps = media.stamps.then(|| stamps::begin(&rtp)).flatten();
         Ok(Self {
             rtp,
             rtcp: Some(rtcp),
@@ -99,6 +103,8 @@ impl Path {
             reports_heard: None,
             now: Duration::ZERO,
             reports_in: 0,
+            stamps,
+            arrived: None,
             buffer: [0; MAX_PACKET_BYTES + MAX_OVERHEAD_BYTES],
         })
     }
@@ -172,7 +178,14 @@ impl Path {
     /// # Real-time
     /// No allocation, never waits.
     pub(super) fn receive(&mut self, buffer: &mut [u8], peer: Option<SocketAddr>) -> Received {
-        let (len, from, on_rtp) = match self.rtp.recv_from(buffer) {
+        let came = match self.stamps.as_mut() {
+            None => self.rtp.recv_from(buffer),
+            Some(room) => stamps::receive(&self.rtp, buffer, room).map(|(len, from, arrived)| {
+                self.arrived = arrived;
+                (len, from)
+            }),
+        };
+        let (len, from, on_rtp) = match came {
             Ok((len, from)) => (len, from, true),
             Err(_) => match self
                 .rtcp
@@ -198,6 +211,12 @@ impl Path {
                 .map_or(Received::Junk, |len| Received::Rtp { len, from, authenticated: true }),
             Security::Shut => Received::Junk,
         }
+    }
+
+    /// When the system took the last datagram in, wall time since 1970; none where it was not
+    /// asked to say.
+    pub(super) const fn arrived(&self) -> Option<Duration> {
+        self.arrived
     }
 
     /// Notes a packet that the latch accepted.

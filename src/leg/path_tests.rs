@@ -18,7 +18,15 @@ fn media(srtp: SrtpPolicy) -> MediaSettings {
     let first = 30_000 + (std::process::id() % 100) as u16 * 200;
     let ports = Ports::new(first..=first + 199, rand::random()).unwrap();
     let codecs = vec![AudioCodec::Pcmu, AudioCodec::Pcma];
-    MediaSettings { bind: HERE, advertised: HERE, ports, codecs, srtp, keys_may_travel: true }
+    MediaSettings {
+        bind: HERE,
+        advertised: HERE,
+        ports,
+        codecs,
+        srtp,
+        keys_may_travel: true,
+        stamps: false,
+    }
 }
 
 struct End {

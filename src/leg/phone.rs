@@ -40,6 +40,8 @@ pub(crate) struct MediaSettings {
     pub(crate) srtp: SrtpPolicy,
     /// Whether keys may stand in session descriptions: signalling is TLS, or nobody minds.
     pub(crate) keys_may_travel: bool,
+    /// Whether the system is asked when each datagram came: for whoever measures the far end.
+    pub(crate) stamps: bool,
 }
 
 impl MediaSettings {
@@ -199,6 +201,23 @@ impl PhoneLeg {
     /// Datagrams that were not of this leg.
     pub(crate) fn garbage(&self) -> u64 {
         self.garbage + self.stream.as_ref().map_or(0, |(_, latch)| latch.garbage())
+    }
+
+    /// Where the far end said that its sound is at.
+    pub(crate) fn far_address(&self) -> Option<SocketAddr> {
+        self.agreed.map(|agreed| agreed.remote)
+    }
+
+    /// When the system took the last datagram in, wall time since 1970.
+    pub(crate) const fn arrived(&self) -> Option<Duration> {
+        self.path.arrived()
+    }
+
+    /// Lets 20 ms of sound be lost on the way: its number is used, and nothing sent.
+    pub(crate) fn lose(&mut self, frame: &EncodedFrame) {
+        if let Some((sender, _)) = self.stream.as_mut() {
+            sender.push(&frame.payload[..frame.len], |_| {});
+        }
     }
 
     /// Begins a tick's reading.

@@ -29,7 +29,15 @@ fn media() -> MediaSettings {
     let ports = Ports::new(first..=first + 199, rand::random()).unwrap();
     let codecs = vec![AudioCodec::Pcmu, AudioCodec::Pcma];
     let srtp = SrtpPolicy::None;
-    MediaSettings { bind: HERE, advertised: HERE, ports, codecs, srtp, keys_may_travel: false }
+    MediaSettings {
+        bind: HERE,
+        advertised: HERE,
+        ports,
+        codecs,
+        srtp,
+        keys_may_travel: false,
+        stamps: false,
+    }
 }
 
 async fn endpoint() -> Endpoint {

@@ -4,10 +4,13 @@
 //! end does, and the phone keeps both sides' sound. `turns` scores the floor by labelled
 //! recordings. Deliberately absent yet: load.
 
+pub mod calls;
+mod likeness;
 mod phone;
 pub mod record;
 mod script;
 pub mod turns;
 
+pub use likeness::Print;
 pub use phone::{Phone, PhoneError, Played};
 pub use script::{Act, Script, Step, When};

@@ -105,6 +105,7 @@ impl Phone {
             codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
             srtp: SrtpPolicy::None,
             keys_may_travel: false,
+            stamps: false,
         };
         Ok(Self { endpoint, incoming, media })
     }
@@ -281,7 +282,7 @@ impl Talk {
             Some(Act::Say(samples)) => self.saying = Some((samples, 0)),
             Some(Act::Key(keys)) => self.keying = keys.chars().rev().collect(),
             Some(Act::HangUp) => return false,
-            None => {}
+            Some(Act::Stay(_)) | None => {}
         }
         let near = self.speak(now);
         self.press();

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::likeness::{Likeness, Print};
+
 /// A frame whose RMS is above this is speech: -42 dBFS, above comfort noise, below any voice.
 const SPEECH_RMS: f32 = 260.0 / 32_768.0;
 /// Quiet that ends a stretch of the far end's speech.
@@ -11,14 +13,28 @@ const STRETCH_GAP: Duration = Duration::from_millis(300);
 const FRAME: Duration = Duration::from_millis(20);
 
 /// When a step is taken; steps are taken in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum When {
     /// So long after the answer.
     Answered(Duration),
     /// The far end has spoken since our last step and has then been quiet for so long.
     Quiet(Duration),
+    /// So long after the end of our last step, whatever the far end does.
+    Waited(Duration),
     /// The far end has been speaking for so long.
     Speaking(Duration),
+    /// The far end has said what sounds like this since our last step, and has then been quiet for
+    /// so long. Where nothing like it has come within a time, the step is taken then, or left out.
+    Says {
+        /// How it sounds.
+        sound: Arc<Print>,
+        /// Quiet after it.
+        quiet: Duration,
+        /// How long it is waited for.
+        within: Duration,
+        /// Whether the step is left out where it has not come.
+        or_not: bool,
+    },
 }
 
 /// What is done.
@@ -28,6 +44,8 @@ pub enum Act {
     Say(Arc<[f32]>),
     /// Press keys.
     Key(String),
+    /// Say nothing for so long, whatever the far end does.
+    Stay(Duration),
     /// Hang up.
     HangUp,
 }
@@ -45,10 +63,16 @@ pub struct Step {
 #[derive(Clone, Debug, Default)]
 pub struct Script {
     steps: VecDeque<Step>,
+    taken: usize,
     elapsed: Duration,
     quiet: Duration,
     speaking: Duration,
     heard: bool,
+    /// Since the last step, and what has come since then where the next one waits for words.
+    since: Duration,
+    said: Likeness,
+    stays: Duration,
+    idle: Duration,
 }
 
 impl Script {
@@ -58,9 +82,25 @@ impl Script {
         Self { steps: steps.into_iter().collect(), ..Self::default() }
     }
 
+    /// How many steps have been taken.
+    #[must_use]
+    pub const fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Whether no step is left, and none is under way.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.steps.is_empty() && self.stays.is_zero()
+    }
+
     /// Takes 20 ms of the far end; gives the act that is due, unless `busy` with the last one.
     pub fn hear(&mut self, far: &[f32], busy: bool) -> Option<Act> {
         self.elapsed += FRAME;
+        self.since += FRAME;
+        if matches!(self.steps.front(), Some(Step { when: When::Says { .. }, .. })) {
+            self.said.hear(far);
+        }
         if is_speech(far) {
             self.heard |= !busy;
             self.speaking += FRAME;
@@ -71,19 +111,53 @@ impl Script {
                 self.speaking = Duration::ZERO;
             }
         }
-        if busy {
+        self.stays = self.stays.saturating_sub(FRAME);
+        self.idle = if busy { Duration::ZERO } else { self.idle + FRAME };
+        if busy || !self.stays.is_zero() {
             return None;
         }
-        let due = match self.steps.front()?.when {
-            When::Answered(after) => self.elapsed >= after,
-            When::Quiet(lasting) => self.heard && self.quiet >= lasting,
-            When::Speaking(lasting) => self.speaking >= lasting,
-        };
-        if !due {
+        while self.is_left_out() {
+            self.next();
+        }
+        if !self.is_due() {
             return None;
         }
         self.heard = false;
+        let act = self.next();
+        if let Some(Act::Stay(long)) = act {
+            self.stays = long;
+        }
+        act
+    }
+
+    fn next(&mut self) -> Option<Act> {
+        self.since = Duration::ZERO;
+        self.idle = Duration::ZERO;
+        self.said = Likeness::default();
+        self.taken += 1;
         self.steps.pop_front().map(|step| step.act)
+    }
+
+    /// Whether the next step waits for words that have not come in time, and is left out then.
+    fn is_left_out(&self) -> bool {
+        let when = self.steps.front().map(|step| &step.when);
+        matches!(when, Some(When::Says { within, or_not: true, .. }) if self.since >= *within)
+    }
+
+    fn is_due(&mut self) -> bool {
+        let Some(step) = self.steps.front() else { return false };
+        match &step.when {
+            When::Answered(after) => self.elapsed >= *after,
+            When::Quiet(lasting) => self.heard && self.quiet >= *lasting,
+            When::Waited(long) => self.idle >= *long,
+            When::Speaking(lasting) => self.speaking >= *lasting,
+            When::Says { sound, quiet, within, .. } => {
+                // To look takes tens of microseconds a second of sound: not at each tick.
+                let looks = self.quiet >= (*quiet).max(STRETCH_GAP)
+                    && self.quiet.as_millis().is_multiple_of(100);
+                self.since >= *within || looks && self.said.has_said(sound)
+            }
+        }
     }
 }
 

@@ -653,6 +653,7 @@ fn media_settings(settings: &Settings, endpoint: &Endpoint) -> Result<MediaSetti
         codecs,
         srtp,
         keys_may_travel,
+        stamps: false,
     })
 }
 

@@ -187,6 +187,10 @@ pub enum What {
         recognized_ms: u64,
         /// When the first sound of the answer left.
         first_sound_ms: u64,
+        /// How long the caller's sound waited in the jitter buffer: what the caller waits longer
+        /// than the times above say.
+        #[serde(default)]
+        buffer_ms: u32,
     },
     /// The answer to the caller's turn had been begun before the turn was over.
     Foreseen {

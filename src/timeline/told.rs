@@ -41,6 +41,7 @@ impl What {
                 turn_ended_ms,
                 recognized_ms,
                 first_sound_ms,
+                ..
             } => {
                 format!(
                     "           answered in {} ms: pause {}, recognition {}, first sound {}",

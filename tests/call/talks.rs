@@ -77,8 +77,9 @@ fn the_latency_on_the_timeline_is_that_of_the_sound() {
     let world = read_back(World::ringing());
     let mut checked = 0;
     for entry in &world.entries {
-        if let What::Latency { speech_ended_ms, turn_ended_ms, recognized_ms, first_sound_ms } =
-            entry.what
+        if let What::Latency {
+            speech_ended_ms, turn_ended_ms, recognized_ms, first_sound_ms, ..
+        } = entry.what
         {
             assert!(speech_ended_ms <= turn_ended_ms, "{}", world.story());
             assert!(turn_ended_ms <= recognized_ms && recognized_ms <= first_sound_ms);

@@ -225,6 +225,15 @@ impl Receiver {
         Some(slack * 1_000 / i64::from(self.codec.clock_hz()))
     }
 
+    /// How old the sound is that is handed out now: from when its packet would have come had the
+    /// network been even, to its play-out; none while it rests.
+    #[must_use]
+    pub fn delay(&self, now: MediaTime) -> Option<Duration> {
+        let later_ms = self.later_ms(now)?;
+        let aimed_ms = i64::try_from(self.jitter.target().as_millis()).ok()?;
+        Some(Duration::from_millis(u64::try_from(aimed_ms + later_ms).unwrap_or(0)))
+    }
+
     /// Decodes, makes up, or falls silent until so many samples are there.
     fn fill(&mut self, now: MediaTime, wanted: usize) -> Filled {
         let line = self.lines[self.codec as usize].get_or_insert_with(|| Line::new(self.codec));

@@ -387,7 +387,8 @@ impl CallProjection {
     }
 
     fn take_latency(&self, what: &What) {
-        let What::Latency { speech_ended_ms, turn_ended_ms, recognized_ms, first_sound_ms } = what
+        let What::Latency { speech_ended_ms, turn_ended_ms, recognized_ms, first_sound_ms, .. } =
+            what
         else {
             return;
         };

@@ -80,6 +80,7 @@ fn first_half() -> Vec<(u64, What)> {
                 turn_ended_ms: 2_500,
                 recognized_ms: 2_600,
                 first_sound_ms: 2_900,
+                buffer_ms: 40,
             },
         ),
     ]

@@ -128,7 +128,9 @@ impl Call {
                 ];
                 self.begin(Kind::Turn, "turn", *ended_ms, attributes);
             }
-            What::Latency { speech_ended_ms, turn_ended_ms, recognized_ms, first_sound_ms } => {
+            What::Latency {
+                speech_ended_ms, turn_ended_ms, recognized_ms, first_sound_ms, ..
+            } => {
                 let instants = [*speech_ended_ms, *turn_ended_ms, *recognized_ms, *first_sound_ms];
                 self.answer(instants, spans);
             }

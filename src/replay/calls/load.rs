@@ -1,0 +1,284 @@
+//! Many calls at once: who rings when, and the thread on which they talk.
+//!
+//! All calls of a run live on one plain thread, each at one of ten phases of the 20 ms tick, as a
+//! media worker's do; signalling is the SIP endpoint's, on the runtime. A call's sound is stamped by
+//! the system as it comes, so that a late tick of ours is not taken for the far end's.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cordboard_sip::access::Access;
+use cordboard_sip::endpoint::{DialRequest, Endpoint, EndpointConfig};
+use cordboard_sip::negotiation::AudioCodec;
+use cordboard_sip::ports::Ports;
+use cordboard_sip::srtp::SrtpPolicy;
+use crossbeam_channel::{Receiver, Sender};
+
+use super::scenario::Scenario;
+use super::take::{Ending, Take};
+use super::weather::Weather;
+use super::wire::{Caller, unanswered};
+use crate::clock;
+use crate::leg::{MediaSettings, PhoneLeg};
+use crate::replay::PhoneError;
+
+const PHASES: usize = 10;
+const PHASE: Duration = Duration::from_millis(2);
+/// How long somebody may take to answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long after its last call a run listens for what the far ends still say of their ends.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// What is placed, on whom, and how fast.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Whom to ring: `sip:user@host:port`, the host an address.
+    pub to: String,
+    /// The addresses that may be rung and that sound may go to; nothing else is.
+    pub allowed: Vec<IpAddr>,
+    /// What the callers do, in turn.
+    pub scenarios: Vec<Arc<Scenario>>,
+    /// How many are on the line at a time, at most.
+    pub concurrency: usize,
+    /// How many ring in a second, at most.
+    pub rate_per_s: f64,
+    /// How many calls in all; none where `duration` says when it is enough.
+    pub calls: Option<usize>,
+    /// No call is begun later than this.
+    pub duration: Option<Duration>,
+    /// What is offered, the dearest first.
+    pub codecs: Vec<AudioCodec>,
+    /// What is laid over each call.
+    pub weather: Weather,
+    /// Ports of ours for sound.
+    pub ports: std::ops::RangeInclusive<u16>,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Since its begin.
+    pub elapsed: Duration,
+    /// Calls placed.
+    pub placed: usize,
+    /// Of them on the line.
+    pub live: usize,
+    /// Of them over.
+    pub over: usize,
+    /// The latest that a tick of ours has been.
+    pub late: Duration,
+}
+
+/// A run under way; dropping it stops it.
+#[derive(Debug)]
+pub struct Run {
+    /// Calls as they end.
+    pub takes: Receiver<Take>,
+    /// About once a second.
+    pub progress: Receiver<Progress>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Run {
+    /// Hangs all calls up; what came of them still comes.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Begins a run; it ends by itself, and then its channels do.
+///
+/// # Errors
+/// [`PhoneError`] where there is no address or no port for us.
+pub async fn begin(plan: Plan) -> Result<Run, PhoneError> {
+    let own: IpAddr = match plan.allowed.iter().all(IpAddr::is_loopback) {
+        true => [127, 0, 0, 1].into(),
+        false => [0, 0, 0, 0].into(),
+    };
+    let everybody: Vec<String> = plan.allowed.iter().map(IpAddr::to_string).collect();
+    let everybody: Vec<&str> = everybody.iter().map(String::as_str).collect();
+    let access = Access::new(everybody.iter().copied(), everybody.iter().copied());
+    let (endpoint, incoming) = Endpoint::bind(EndpointConfig {
+        bind_udp: Some((own, 0).into()),
+        access: access.expect("addresses are addresses"),
+        user_agent: "Cordboard replay".to_owned(),
+        ..EndpointConfig::default()
+    })
+    .await?;
+    let towards = plan.allowed.first().map_or(own, |peer| endpoint.address_towards(*peer));
+    let media = MediaSettings {
+        bind: own,
+        advertised: towards,
+        ports: Ports::new(plan.ports.clone(), rand::random())?,
+        codecs: plan.codecs.clone(),
+        srtp: SrtpPolicy::None,
+        keys_may_travel: false,
+        stamps: true,
+    };
+    let (say, takes) = crossbeam_channel::unbounded();
+    let (tell, progress) = crossbeam_channel::unbounded();
+    let stop = Arc::new(AtomicBool::new(false));
+    let desk = Desk {
+        allowed: plan.allowed.clone().into(),
+        weather: Arc::new(plan.weather.clone()),
+        run: rand::random::<u32>(),
+        wall: clock::wall_unix().saturating_sub(clock::monotonic()),
+        plan,
+        endpoint,
+        media,
+        host: towards,
+        phases: Default::default(),
+        placed: 0,
+        over: 0,
+        late: Duration::ZERO,
+        say,
+        tell,
+        stop: stop.clone(),
+    };
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::Builder::new()
+        .name("replay".to_owned())
+        .spawn(move || {
+            let _runtime = runtime.enter();
+            // Whoever rings us is refused as long as it is not dropped.
+            let _incoming = incoming;
+            desk.run();
+        })
+        .expect("a thread can be had at the begin of a run");
+    Ok(Run { takes, progress, stop })
+}
+
+struct Desk {
+    plan: Plan,
+    endpoint: Endpoint,
+    media: MediaSettings,
+    host: IpAddr,
+    allowed: Arc<[IpAddr]>,
+    weather: Arc<Weather>,
+    /// Tells this run's callers from those of another.
+    run: u32,
+    /// How far wall time is ahead of the monotonic clock.
+    wall: Duration,
+    phases: [Vec<Caller>; PHASES],
+    placed: usize,
+    over: usize,
+    late: Duration,
+    say: Sender<Take>,
+    tell: Sender<Progress>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Desk {
+    fn run(mut self) {
+        let began = clock::monotonic();
+        let (never, silence) = crossbeam_channel::bounded::<()>(0);
+        let mut due = began;
+        let mut told = began;
+        let mut phase = 0;
+        while !(self.live() == 0 && self.is_enough(clock::monotonic() - began)) {
+            let now = clock::monotonic();
+            if now < due {
+                let _ = silence.recv_timeout(due - now);
+                continue;
+            }
+            self.late = self.late.max(now - due);
+            self.step(phase, now);
+            self.place(phase, now, began);
+            phase = (phase + 1) % PHASES;
+            // A tick that is lost is skipped: a phone does not send a burst either.
+            let behind = clock::monotonic().saturating_sub(due + PHASE);
+            due = if behind > PHASE * PHASES as u32 { clock::monotonic() } else { due + PHASE };
+            if now - told >= Duration::from_secs(1) {
+                told = now;
+                self.report(now - began);
+            }
+        }
+        self.report(clock::monotonic() - began);
+        let _ = silence.recv_timeout(FAREWELL);
+        drop(never);
+    }
+
+    fn live(&self) -> usize {
+        self.phases.iter().map(Vec::len).sum()
+    }
+
+    fn is_enough(&self, elapsed: Duration) -> bool {
+        self.stop.load(Ordering::Relaxed)
+            || self.plan.calls.is_some_and(|calls| self.placed >= calls)
+            || self.plan.duration.is_some_and(|duration| elapsed >= duration)
+    }
+
+    fn report(&mut self, elapsed: Duration) {
+        let live = self.live();
+        let late = std::mem::take(&mut self.late);
+        let progress = Progress { elapsed, placed: self.placed, live, over: self.over, late };
+        // Whoever follows may have gone.
+        let _ = self.tell.send(progress);
+    }
+
+    fn step(&mut self, phase: usize, now: Duration) {
+        let wall = self.wall;
+        let stops = self.stop.load(Ordering::Relaxed);
+        let say = &self.say;
+        let over = &mut self.over;
+        self.phases[phase].retain_mut(|caller| {
+            if stops {
+                caller.stop(now);
+            } else {
+                caller.tick(now, wall);
+            }
+            let Some(take) = caller.finish() else { return true };
+            *over += 1;
+            let _ = say.send(take);
+            false
+        });
+    }
+
+    /// Places a call where one is due.
+    fn place(&mut self, phase: usize, now: Duration, began: Duration) {
+        let due = (now - began).as_secs_f64() * self.plan.rate_per_s;
+        let has_room = self.live() < self.plan.concurrency;
+        if !has_room || self.placed as f64 > due || self.is_enough(now - began) {
+            return;
+        }
+        let number = self.placed;
+        self.placed += 1;
+        let scenario = self.plan.scenarios[number % self.plan.scenarios.len()].clone();
+        let from = format!("sip:replay-{:08x}-{number}@{}", self.run, self.host);
+        let wall = clock::wall_unix_ms();
+        let take = unanswered(number, scenario, from.clone(), wall, Ending::Stopped);
+        let mut signals = None;
+        let leg = PhoneLeg::outbound(&self.media, rand::random(), false, |sdp| {
+            let leg = self.endpoint.dial(DialRequest {
+                to: self.plan.to.clone(),
+                from,
+                display: None,
+                sdp,
+                headers: Vec::new(),
+            })?;
+            signals = Some(leg.events);
+            Ok(leg.line)
+        });
+        match leg {
+            Ok(leg) => {
+                let signals = signals.expect("set by the dialling just done");
+                let (allowed, weather) = (self.allowed.clone(), self.weather.clone());
+                let of_call = (allowed, PATIENCE, now);
+                self.phases[phase].push(Caller::new((leg, signals), take, weather, of_call));
+            }
+            Err(why) => {
+                self.over += 1;
+                let ending = Ending::Unplaced(why.to_string());
+                let _ = self.say.send(Take { ending, ..take });
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Calls as load: scenarios and recordings, placed on whoever answers, and scored from what came.
+//!
+//! One call, top to bottom: `scenario` (or `recorded`) says what its caller does; `load` places it;
+//! `wire` ticks it, tells `script` what came and sends what is due; `far` lays what came on the
+//! call's time; at its end it is a `take`. Nothing of a take is judged while calls run.
+
+mod budget;
+mod clips;
+mod compare;
+mod far;
+mod figures;
+mod format;
+mod levels;
+mod load;
+mod page;
+mod recorded;
+mod report;
+mod scenario;
+mod score;
+mod studio;
+mod take;
+mod truth;
+mod weather;
+mod wire;
+
+pub use budget::{Budget, Verdict};
+pub use clips::{Clip, Clips};
+pub use compare::Comparison;
+pub use far::FarSound;
+pub use figures::{Figures, METRICS, Quantile, Summary};
+pub use format::ScenarioFault;
+pub use load::{Plan, Progress, Run, begin};
+pub use page::page;
+pub use recorded::{RecordingFault, recording};
+pub use report::{Head, REPORT_VERSION, Report, Tally, Truth};
+pub use scenario::{Deed, DeedKind, End, Expect, Scenario};
+pub use score::{Said, Score, Turn, TurnKind, score};
+pub use studio::{SoundFault, Studio};
+pub use take::{Done, Ending, Take};
+pub use truth::OwnLatency;
+pub use weather::Weather;

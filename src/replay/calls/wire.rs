@@ -1,0 +1,329 @@
+//! A caller's phone: the scenario's sound out, the far end's in, 20 ms at a time.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cordboard_audio::codec::{Codec, Decoder, Encoder};
+use cordboard_audio::halfband::{Doubler, Halver};
+use cordboard_audio::{MediaTime, SampleRate};
+use cordboard_sip::endpoint::LegSignal;
+use tokio::sync::mpsc;
+
+use super::super::script::{Act, Script};
+use super::far::{Arrived, FarSound};
+use super::scenario::Scenario;
+use super::take::{Done, Ending, Take};
+use super::weather::{Sky, Weather};
+use crate::call::{EncodedFrame, LegCommand, LegEvent, MediaPacket};
+use crate::leg::PhoneLeg;
+
+/// How long a key is pressed, and ticks between two.
+const KEY_MS: u32 = 120;
+const KEY_SPACING: u32 = 12;
+/// What is listened along to is this old: it has come by then.
+const ALONG: Duration = Duration::from_millis(20);
+const TICK: Duration = Duration::from_millis(20);
+/// After the last deed a caller listens on until the far end has been quiet for so long.
+const LINGERS: Duration = Duration::from_millis(2_500);
+
+/// A call under way.
+pub(super) struct Caller {
+    leg: PhoneLeg,
+    signals: mpsc::UnboundedReceiver<LegSignal>,
+    /// Where sound may go.
+    allowed: Arc<[IpAddr]>,
+    script: Script,
+    decoder: Decoder,
+    encoder: Encoder,
+    filters: (Halver, Doubler),
+    sky: Sky,
+    saying: Option<(Arc<[f32]>, usize)>,
+    keying: Vec<char>,
+    key_in: u32,
+    placed: Duration,
+    /// How long the answer is waited for.
+    patience: Duration,
+    answered: Option<Duration>,
+    ticks: u64,
+    quiet_after: Duration,
+    take: Take,
+    over: bool,
+}
+
+impl Caller {
+    pub(super) fn new(
+        (leg, signals): (PhoneLeg, mpsc::UnboundedReceiver<LegSignal>),
+        take: Take,
+        weather: Arc<Weather>,
+        (allowed, patience, placed): (Arc<[IpAddr]>, Duration, Duration),
+    ) -> Self {
+        let script = take.scenario.script();
+        let sky = Sky::new(weather, take.number as u64);
+        Self {
+            leg,
+            signals,
+            allowed,
+            script,
+            decoder: Decoder::new(Codec::Pcmu),
+            encoder: Encoder::new(Codec::Pcmu),
+            filters: (Halver::new(), Doubler::new()),
+            sky,
+            saying: None,
+            keying: Vec::new(),
+            key_in: 0,
+            placed,
+            patience,
+            answered: None,
+            ticks: 0,
+            quiet_after: Duration::ZERO,
+            take,
+            over: false,
+        }
+    }
+
+    /// What came of it, once it is over.
+    pub(super) fn finish(&mut self) -> Option<Take> {
+        if !self.over {
+            return None;
+        }
+        let scenario = self.take.scenario.clone();
+        let empty = unanswered(0, scenario, String::new(), 0, Ending::Stopped);
+        Some(std::mem::replace(&mut self.take, empty))
+    }
+
+    /// Ends it with the run.
+    pub(super) fn stop(&mut self, now: Duration) {
+        self.end(now, Ending::Stopped);
+    }
+
+    /// 20 ms. `now` is monotonic; `wall` is how far wall time is ahead of it.
+    pub(super) fn tick(&mut self, now: Duration, wall: Duration) {
+        while let Ok(signal) = self.signals.try_recv() {
+            self.signal(now, signal);
+        }
+        if self.over {
+            return;
+        }
+        let Some(answered) = self.answered else {
+            if now.saturating_sub(self.placed) > self.patience {
+                self.end(now, Ending::NoAnswer);
+            }
+            return;
+        };
+        let time = MediaTime::ZERO + (now - self.placed);
+        self.listen(time, now, wall + answered);
+        let elapsed = now - answered;
+        self.act(elapsed);
+        if self.over {
+            return;
+        }
+        self.speak(elapsed);
+        self.ticks += 1;
+        if elapsed >= self.take.scenario.limit {
+            self.end(now, Ending::Limit);
+        }
+    }
+
+    fn signal(&mut self, now: Duration, signal: LegSignal) {
+        if self.over {
+            return;
+        }
+        if let (LegSignal::Refused { code, .. }, None) = (&signal, self.answered) {
+            let ending = match code {
+                300..=399 => Ending::Redirected(*code),
+                // Our own word for silence (RFC 3261 §8.1.3.1).
+                408 => Ending::NoAnswer,
+                _ => Ending::Refused(*code),
+            };
+            return self.close(now, ending);
+        }
+        for event in self.leg.signal(signal).into_iter().flatten() {
+            match event {
+                LegEvent::Answered if self.answered.is_none() => self.begin(now),
+                LegEvent::Ended { .. } => return self.close(now, Ending::Far),
+                _ => {}
+            }
+        }
+    }
+
+    fn begin(&mut self, now: Duration) {
+        self.take.answered_after = Some(now - self.placed);
+        self.answered = Some(now);
+        let elsewhere = self.leg.far_address().filter(|it| !self.allowed.contains(&it.ip()));
+        if let Some(address) = elsewhere {
+            self.end(now, Ending::Elsewhere(address));
+        }
+    }
+
+    /// Takes what has come; `answered_wall` is the answer's wall time.
+    fn listen(&mut self, time: MediaTime, now: Duration, answered_wall: Duration) {
+        let mut buffer = [0; 1_500];
+        self.leg.refill(time);
+        while let Some(event) = self.leg.poll(time, &mut buffer) {
+            match event {
+                LegEvent::Packet(packet) => {
+                    let came = self.leg.arrived();
+                    let fallback = now - self.answered.unwrap_or(now);
+                    let at = came.map_or(fallback, |it| it.saturating_sub(answered_wall));
+                    if !self.sky.loses() {
+                        let (decoder, halver) = (&mut self.decoder, &mut self.filters.0);
+                        place(&mut self.take.far, decoder, halver, at, &packet);
+                    }
+                }
+                LegEvent::Digit { digit, .. } => self.take.far_keys.push(digit),
+                _ => {}
+            }
+        }
+    }
+
+    fn act(&mut self, elapsed: Duration) {
+        let heard = elapsed.saturating_sub(ALONG + TICK);
+        let far = self.take.far.frame(heard);
+        let busy = self.saying.is_some() || !self.keying.is_empty();
+        self.quiet_after = match super::super::script::is_speech(&far) || busy {
+            true => Duration::ZERO,
+            false => self.quiet_after + TICK,
+        };
+        let Some(act) = self.script.hear(&far, busy) else {
+            let nothing_left = self.script.is_over() && !busy;
+            if nothing_left && self.quiet_after >= LINGERS && self.ends_itself() {
+                self.end_at(elapsed, Ending::Done);
+            }
+            return;
+        };
+        let deed = self.script.taken() - 1;
+        self.take.done.push(Done { deed, began: elapsed, ended: elapsed });
+        match act {
+            Act::Say(samples) => self.saying = Some((samples, 0)),
+            Act::Key(keys) => self.keying = keys.chars().rev().collect(),
+            Act::Stay(long) => self.done(elapsed + long),
+            Act::HangUp => self.end_at(elapsed, Ending::Done),
+        }
+    }
+
+    /// Whether a caller who has done all hangs up; who is owed the far end's goodbye waits for it.
+    fn ends_itself(&self) -> bool {
+        self.take.scenario.expect.ends != Some(super::scenario::End::Far)
+    }
+
+    fn done(&mut self, at: Duration) {
+        if let Some(last) = self.take.done.last_mut() {
+            last.ended = at;
+        }
+    }
+
+    fn speak(&mut self, elapsed: Duration) {
+        let mut frame = [0.0; 160];
+        if let Some((samples, at)) = self.saying.as_mut() {
+            let rest = &samples[*at..];
+            let count = rest.len().min(frame.len());
+            frame[..count].copy_from_slice(&rest[..count]);
+            *at += count;
+            if *at == samples.len() {
+                self.saying = None;
+                self.done(elapsed + Duration::from_millis(count as u64 / 8));
+            }
+        }
+        self.sky.air(&mut frame);
+        let codec = self.leg.codec().unwrap_or(Codec::Pcmu);
+        if codec != self.encoder.codec() {
+            self.encoder = Encoder::new(codec);
+        }
+        let mut encoded = EncodedFrame { len: 0, payload: [0; 320] };
+        encoded.len = match codec.rate() {
+            SampleRate::WIDE => {
+                let mut wide = [0.0; 320];
+                self.filters.1.push_into(&frame, &mut wide);
+                self.encoder.encode_into(&wide, &mut encoded.payload)
+            }
+            _ => self.encoder.encode_into(&frame, &mut encoded.payload),
+        };
+        let leg = &mut self.leg;
+        self.sky.way(encoded, |frame| match frame {
+            Some(frame) => leg.command(&LegCommand::Send(*frame)),
+            None => leg.lose(&encoded),
+        });
+        self.press(elapsed);
+    }
+
+    fn press(&mut self, elapsed: Duration) {
+        if self.key_in > 0 {
+            self.key_in -= 1;
+            return;
+        }
+        if let Some(digit) = self.keying.pop() {
+            self.leg.command(&LegCommand::SendDigit { digit, duration_ms: KEY_MS });
+            self.key_in = KEY_SPACING;
+            self.done(elapsed + Duration::from_millis(u64::from(KEY_MS)));
+        }
+    }
+
+    fn end(&mut self, now: Duration, ending: Ending) {
+        self.leg.command(&LegCommand::Hangup);
+        self.close(now, ending);
+    }
+
+    fn end_at(&mut self, elapsed: Duration, ending: Ending) {
+        let answered = self.answered.unwrap_or(self.placed);
+        self.end(answered + elapsed, ending);
+    }
+
+    fn close(&mut self, now: Duration, ending: Ending) {
+        if self.over {
+            return;
+        }
+        self.over = true;
+        self.take.taken = self.script.taken();
+        self.take.lasted = self.answered.map_or(Duration::ZERO, |it| now.saturating_sub(it));
+        self.take.ending = ending;
+    }
+}
+
+/// A call of which nothing is known yet, or which never came to be.
+pub(super) fn unanswered(
+    number: usize,
+    scenario: Arc<Scenario>,
+    from: String,
+    wall_unix_ms: u64,
+    ending: Ending,
+) -> Take {
+    Take {
+        number,
+        scenario,
+        from,
+        wall_unix_ms,
+        answered_after: None,
+        lasted: Duration::ZERO,
+        done: Vec::new(),
+        taken: 0,
+        far: FarSound::default(),
+        far_keys: String::new(),
+        ending,
+    }
+}
+
+fn place(
+    far: &mut FarSound,
+    decoder: &mut Decoder,
+    halver: &mut Halver,
+    at: Duration,
+    packet: &MediaPacket<'_>,
+) {
+    if decoder.codec() != packet.codec {
+        *decoder = Decoder::new(packet.codec);
+    }
+    let mut sound = [0.0; cordboard_audio::FRAME_SAMPLES_MAX * 3];
+    let count = decoder.decode_into(packet.payload, &mut sound).min(sound.len());
+    let ticks = packet.codec.clock_hz() / 8_000;
+    let arrived = Arrived { at, ssrc: packet.ssrc, timestamp: packet.timestamp, ticks };
+    if packet.codec.rate() == SampleRate::NARROW {
+        return far.place(arrived, &sound[..count]);
+    }
+    let mut narrow = [0.0; cordboard_audio::FRAME_SAMPLES_MAX * 2];
+    let mut halved = 0;
+    for part in sound[..count & !1].chunks(320) {
+        halved += halver.push_into(part, &mut narrow[halved..]);
+    }
+    far.place(arrived, &narrow[..halved]);
+}

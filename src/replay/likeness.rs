@@ -1,0 +1,246 @@
+//! Whether one sound was heard within another: a known prompt in what came over the line.
+//!
+//! A print is the shape of the spectrum, 100 times a second: log power in bands, less its mean, so
+//! that level does not count. Two are alike by the mean cosine of their frames where the known one
+//! has sound, and by that of their worst third of a second, as one word may be another. A voice that
+//! is synthesized anew in the same way, or a recording played again, comes back nearly the same,
+//! through any codec of the telephone; another text or another voice does not.
+
+use std::sync::LazyLock;
+
+use realfft::{RealFftPlanner, RealToComplex};
+
+/// Samples between two frames, 10 ms at 8 kHz, and of a window.
+const HOP: usize = 80;
+const WINDOW: usize = 256;
+/// Bands from 200 to 3,400 Hz.
+const BANDS: usize = 16;
+/// A frame this far below the loudest has no shape of its own, dB.
+const QUIET_BELOW_DB: f32 = 35.0;
+/// From here on the two are the same: all of it, and its worst part.
+const ALIKE: f32 = 0.75;
+const PART_ALIKE: f32 = 0.55;
+/// Frames of a part.
+const PART: usize = 30;
+/// The least of a known sound by which it can be told, frames.
+const LEAST: usize = 25;
+
+struct Bank {
+    fft: std::sync::Arc<dyn RealToComplex<f32>>,
+    window: [f32; WINDOW],
+    bands: [(usize, usize); BANDS],
+}
+
+static BANK: LazyLock<Bank> = LazyLock::new(|| {
+    let fft = RealFftPlanner::new().plan_fft_forward(WINDOW);
+    let hann = |n: usize| 0.5 - 0.5 * (2.0 * std::f32::consts::PI * n as f32 / WINDOW as f32).cos();
+    let edge = |band: usize| {
+        let hz = 200.0 * 17.0_f32.powf(band as f32 / BANDS as f32);
+        (hz * WINDOW as f32 / 8_000.0).round() as usize
+    };
+    let bands = std::array::from_fn(|band| {
+        let first = edge(band);
+        (first, edge(band + 1).max(first + 1))
+    });
+    Bank { fft, window: std::array::from_fn(hann), bands }
+});
+
+/// One frame: the shape, of length 1, and the power, dB.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    bands: [f32; BANDS],
+    power_db: f32,
+}
+
+/// How a sound sounds.
+#[derive(Clone, Debug, Default)]
+pub struct Print {
+    shapes: Vec<Shape>,
+}
+
+impl Print {
+    /// Of a sound at 8 kHz.
+    #[must_use]
+    pub fn of(samples: &[f32]) -> Self {
+        let mut made = Likeness::default();
+        made.hear(samples);
+        made.print
+    }
+
+    /// Length, ms.
+    #[must_use]
+    pub fn millis(&self) -> usize {
+        self.shapes.len() * 10
+    }
+
+    /// What is left of it from a time on, ms.
+    #[must_use]
+    pub fn after(&self, from_ms: usize) -> Self {
+        Self { shapes: self.shapes.get(from_ms / 10..).unwrap_or_default().to_vec() }
+    }
+
+    /// Frames with sound, by number.
+    fn sounding(&self) -> Vec<usize> {
+        let loudest = self.shapes.iter().map(|it| it.power_db).fold(f32::MIN, f32::max);
+        let floor = loudest - QUIET_BELOW_DB;
+        (0..self.shapes.len()).filter(|at| self.shapes[*at].power_db > floor).collect()
+    }
+
+    /// The best place of this in `other`; none where this is too short to be told, or longer than
+    /// the other.
+    #[must_use]
+    pub(super) fn found_in(&self, other: &Self) -> Option<Found> {
+        let sounding = self.sounding();
+        let (first, last) = (*sounding.first()?, *sounding.last()?);
+        if sounding.len() < LEAST {
+            return None;
+        }
+        let places = other.shapes.len().checked_sub(last - first)?;
+        let alike = |at: usize, frames: &[usize]| {
+            let each = frames.iter().map(|frame| {
+                let (one, two) = (&self.shapes[*frame], &other.shapes[at + frame - first]);
+                let both = one.bands.iter().zip(&two.bands);
+                both.map(|(one, two)| one * two).sum::<f32>()
+            });
+            each.sum::<f32>() / frames.len() as f32
+        };
+        let scored = (0..places).map(|at| (alike(at, &sounding), at));
+        let (all, at) = scored.max_by(|one, two| one.0.total_cmp(&two.0))?;
+        let parts = sounding.windows(PART.min(sounding.len())).map(|part| alike(at, part));
+        let worst = parts.fold(1.0, f32::min);
+        Some(Found { alike: all, worst, at_ms: at * 10 })
+    }
+}
+
+/// The place that is most alike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Found {
+    /// How alike all of it is, -1 to 1.
+    pub(super) alike: f32,
+    /// And its worst third of a second.
+    pub(super) worst: f32,
+    /// Where it begins.
+    pub(super) at_ms: usize,
+}
+
+impl Found {
+    /// Whether it is the same.
+    pub(super) fn is_it(self) -> bool {
+        self.alike >= ALIKE && self.worst >= PART_ALIKE
+    }
+}
+
+/// A sound that goes on, and its print so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Likeness {
+    print: Print,
+    rest: Vec<f32>,
+}
+
+impl Likeness {
+    /// Takes the next samples, 8 kHz.
+    pub(super) fn hear(&mut self, samples: &[f32]) {
+        self.rest.extend_from_slice(samples);
+        let mut at = 0;
+        while at + WINDOW <= self.rest.len() {
+            self.print.shapes.push(shape(&self.rest[at..at + WINDOW]));
+            at += HOP;
+        }
+        self.rest.drain(..at);
+    }
+
+    /// Whether this was in it.
+    #[must_use]
+    pub(super) fn has_said(&self, known: &Print) -> bool {
+        known.found_in(&self.print).is_some_and(Found::is_it)
+    }
+}
+
+fn shape(window: &[f32]) -> Shape {
+    let bank = &*BANK;
+    let mut input: Vec<f32> = window.iter().zip(&bank.window).map(|(one, two)| one * two).collect();
+    let mut output = bank.fft.make_output_vec();
+    // Both are of the lengths that it made them of.
+    let done = bank.fft.process(&mut input, &mut output);
+    debug_assert!(done.is_ok());
+    let power = |(first, last): (usize, usize)| {
+        let sum: f32 = output[first..last].iter().map(|bin| bin.norm_sqr()).sum();
+        10.0 * (sum / (last - first) as f32 + 1e-9).log10()
+    };
+    let mut bands = bank.bands.map(power);
+    let mean = bands.iter().sum::<f32>() / BANDS as f32;
+    bands.iter_mut().for_each(|band| *band -= mean);
+    let length = bands.iter().map(|band| band * band).sum::<f32>().sqrt().max(1e-6);
+    bands.iter_mut().for_each(|band| *band /= length);
+    let power_db = 10.0 * (window.iter().map(|it| it * it).sum::<f32>() + 1e-9).log10();
+    Shape { bands, power_db }
+}
+
+#[cfg(test)]
+mod tests {
+    use cordboard_audio::SampleRate;
+    use cordboard_audio::codec::g711;
+    use cordboard_models::speech::{SpeechRequest, Synthesizer};
+    use cordboard_models::voice::Flite;
+
+    use super::*;
+
+    fn spoken(voice: &str, text: &str) -> Vec<f32> {
+        let request = SpeechRequest { text: text.into(), rate: SampleRate::NARROW, stretch: 1.0 };
+        Flite::open(voice).unwrap().speak(&request).unwrap().samples.to_vec()
+    }
+
+    /// Over the line: 137 samples late, 9 dB lower, coded.
+    fn over_the_line(samples: &[f32]) -> Vec<f32> {
+        let low: Vec<f32> =
+            std::iter::repeat_n(0.0, 137).chain(samples.iter().map(|it| it * 0.35)).collect();
+        let (mut coded, mut back) = (vec![0; low.len()], vec![0.0; low.len()]);
+        g711::encode_ulaw_into(&low, &mut coded);
+        g711::decode_ulaw_into(&coded, &mut back);
+        back
+    }
+
+    #[test]
+    fn a_prompt_is_found_in_what_came_over_the_line_and_another_is_not() {
+        let texts = [
+            "Hello, this is the automated assistant of Northline Parcels.",
+            "How can I help you?",
+            "What is your order number? It has six digits.",
+            "Order 1 2 3 4 5 6. Is that right?",
+            "Order 1 2 3 4 5 7. Is that right?",
+        ];
+        let prints: Vec<Print> = texts.iter().map(|it| Print::of(&spoken("slt", it))).collect();
+        let mut heard = Vec::new();
+        for text in &texts[..3] {
+            heard.extend(over_the_line(&spoken("slt", text)));
+            heard.extend([0.0; 3_200]);
+        }
+        let heard = Print::of(&heard);
+        for (number, print) in prints.iter().enumerate() {
+            let found = print.found_in(&heard).unwrap();
+            assert_eq!(found.is_it(), number < 3, "{}: {found:?}", texts[number]);
+        }
+        let other = Print::of(&spoken("awb", texts[1])).found_in(&heard).unwrap();
+        assert!(!other.is_it(), "another voice: {other:?}");
+    }
+
+    #[test]
+    fn one_digit_that_is_another_is_another_sentence() {
+        let print = |text: &str| Print::of(&spoken("slt", text));
+        let heard = Print::of(&over_the_line(&spoken("slt", "Order 1 2 3 4 5 6. Is that right?")));
+        let same = print("Order 1 2 3 4 5 6. Is that right?").found_in(&heard).unwrap();
+        assert!(same.is_it(), "{same:?}");
+        for other in ["Order 1 2 3 4 5 7. Is that right?", "Order 1 2 8 4 5 6. Is that right?"] {
+            let found = print(other).found_in(&heard);
+            assert!(found.is_none_or(|found| !found.is_it()), "{other}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_short_or_longer_than_what_was_heard_is_not_found() {
+        let print = Print::of(&spoken("slt", "How can I help you?"));
+        assert_eq!(print.found_in(&Print::default()), None);
+        assert_eq!(Print::of(&[0.1; 800]).found_in(&print), None);
+        assert_eq!(Print::default().found_in(&print), None);
+    }
+}
