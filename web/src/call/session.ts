@@ -58,6 +58,9 @@ export class CallSession {
   private connectedOnce = false;
   private awaiting = false;
   private restartDue = false;
+  /** The microphone is looked for; and something was plugged in or out meanwhile. */
+  private seeking = false;
+  private seekAgain = false;
   private readonly timers = new Map<string, ReturnType<typeof setTimeout>>();
   private statsTimer: ReturnType<typeof setInterval> | undefined;
 
@@ -163,6 +166,7 @@ export class CallSession {
     this.later('connecting', CONNECTING_MAX_MS, () => this.fail(this.secret === null ? 'server_away' : 'no_media'));
     addEventListener('online', this.networkChanged);
     addEventListener('pagehide', this.leave);
+    navigator.mediaDevices.addEventListener('devicechange', this.devicesChanged);
     network()?.addEventListener('change', this.networkChanged);
     this.statsTimer = setInterval(() => void this.report(), STATS_EVERY_MS);
   }
@@ -318,25 +322,47 @@ export class CallSession {
     for (const track of this.stream?.getAudioTracks() ?? []) track.enabled = open;
   }
 
-  /** A headset that is pulled out: the next microphone takes over. */
+  /** A headset that is pulled out: the next microphone takes over, at once or when there is one. */
   private watchMicrophone(stream: MediaStream): void {
     const track = stream.getAudioTracks()[0];
-    if (track === undefined) return;
-    track.onended = async () => {
+    if (track !== undefined) track.onended = () => void this.seekMicrophone();
+  }
+
+  private readonly devicesChanged = (): void => {
+    if (this.shown.microphoneLost || this.seeking) void this.seekMicrophone();
+  };
+
+  private async seekMicrophone(): Promise<void> {
+    if (this.over) return;
+    if (this.seeking) {
+      this.seekAgain = true;
+      return;
+    }
+    this.seeking = true;
+    do {
+      this.seekAgain = false;
+      const found = await this.nextMicrophone().catch(() => false);
       if (this.over) return;
-      try {
-        const next = await microphone();
-        if (this.over) return stop(next);
-        this.stream = next;
-        this.watchMicrophone(next);
-        this.openMicrophone();
-        await this.media?.replaceMicrophone(next.getAudioTracks()[0]!);
-        this.meter('caller', next);
-        this.show({ microphoneLost: false });
-      } catch {
-        this.show({ microphoneLost: true });
-      }
-    };
+      this.show({ microphoneLost: !found });
+      if (found) break;
+    } while (this.seekAgain);
+    this.seeking = false;
+  }
+
+  /** Whether there is a microphone, which is the call's then. */
+  private async nextMicrophone(): Promise<boolean> {
+    const next = await microphone();
+    if (this.over) {
+      stop(next);
+      return false;
+    }
+    if (this.stream !== null) stop(this.stream);
+    this.stream = next;
+    this.watchMicrophone(next);
+    this.openMicrophone();
+    await this.media?.replaceMicrophone(next.getAudioTracks()[0]!);
+    this.meter('caller', next);
+    return true;
   }
 
   private async report(): Promise<void> {
@@ -356,6 +382,7 @@ export class CallSession {
     clearInterval(this.statsTimer);
     removeEventListener('online', this.networkChanged);
     removeEventListener('pagehide', this.leave);
+    navigator.mediaDevices?.removeEventListener('devicechange', this.devicesChanged);
     network()?.removeEventListener('change', this.networkChanged);
     this.signalling?.close();
     this.media?.close();

@@ -160,6 +160,53 @@ export async function calling(browser, service) {
       await faultless(page);
       await page.context().close();
     },
+    'a microphone pulled out: the next takes over, or what to do is said until there is one': async () => {
+      // What getUserMedia gives: a device, or none.
+      const before = `const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+        window.asked = 0; window.plugged = true; window.streams = [];
+        navigator.mediaDevices.getUserMedia = async (wanted) => {
+          window.asked += 1;
+          if (!window.plugged) throw new DOMException('no', 'NotFoundError');
+          const stream = await ask(wanted);
+          window.streams.push(stream);
+          return stream;
+        };
+        window.pullOut = (others) => {
+          window.plugged = others;
+          const track = window.streams.at(-1).getAudioTracks()[0];
+          track.stop();
+          track.dispatchEvent(new Event('ended'));
+        };
+        window.plugIn = () => { window.plugged = true; navigator.mediaDevices.dispatchEvent(new Event('devicechange')); };`;
+      const page = await call({ before, width: 390 });
+      const lost = page.getByRole('alert').filter({ hasText: 'Your microphone is gone, and nobody hears you.' });
+      const flows = async () => {
+        const had = await far.received();
+        await until('sound', async () => (await far.received()) > had + 20);
+      };
+      await page.evaluate(() => window.pullOut(true));
+      await until('another microphone', () => page.evaluate(() => window.streams.length === 2));
+      await flows();
+      assert.equal(await lost.count(), 0);
+      await page.getByRole('button', { name: 'Mute' }).click();
+      await page.evaluate(() => window.pullOut(false));
+      await lost.waitFor();
+      await screens(page, 'microphone-gone');
+      // Something else is plugged in or out.
+      await page.evaluate(() => navigator.mediaDevices.dispatchEvent(new Event('devicechange')));
+      await until('a try', () => page.evaluate(() => window.asked === 4));
+      assert.equal(await lost.count(), 1);
+      await page.evaluate(() => window.plugIn());
+      await lost.waitFor({ state: 'detached' });
+      assert.equal(await page.evaluate(() => window.streams.at(-1).getAudioTracks()[0].enabled), false, 'muted is muted');
+      await page.getByRole('button', { name: 'Mute' }).click();
+      await flows();
+      await page.getByRole('button', { name: 'Hang up' }).click();
+      await page.getByText('Call ended', { exact: true }).first().waitFor();
+      assert.equal(await page.evaluate(() => window.streams.flatMap((one) => one.getTracks()).every((track) => track.readyState === 'ended')), true);
+      await faultless(page);
+      await page.context().close();
+    },
     'keys go as messages where the far end takes no tones': async () => {
       const page = await call({ before: 'Object.defineProperty(RTCRtpSender.prototype, "dtmf", { get: () => null });' });
       await page.getByRole('button', { name: 'Keypad' }).click();
