@@ -14,7 +14,7 @@ for target in $targets; do
     case $target in
     sip_message) seeds="sip-torture/rfc4475 sip-torture/rfc5118 sip-torture/nist-jsip" ;;
     sdp | negotiation) seeds="sdp/rfc3264 sdp/rfc4317 sdp/sdp-transform sdp-bombs" ;;
-    rtp) seeds="media-attacks" ;;
+    rtp | door) seeds="media-attacks" ;;
     wav) seeds="dtmf/inband" ;;
     *) seeds= ;;
     esac

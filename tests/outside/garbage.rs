@@ -92,7 +92,7 @@ async fn send_garbage(port: u16) -> u64 {
 }
 
 /// RTP, RTCP, STUN and DTLS made to hurt; where there is none, that is said.
-fn attacks() -> Vec<Vec<u8>> {
+pub(crate) fn attacks() -> Vec<Vec<u8>> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
     let shared = std::env::var_os("CORDBOARD_SHARED").map_or_else(beside, PathBuf::from);
     let folder = shared.join("data/sip/media-attacks");

@@ -5,8 +5,11 @@
 //! of a telephone call do their work on them; where the worker lags, the oldest makes room and is
 //! counted. What is sent goes to the connection's own queue, and is dropped where that is full.
 
+mod door;
+pub(crate) mod fragment;
 mod peer;
 mod reports;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
+use self::socket::Gate;
 use crate::call::{EncodedFrame, EndCause, LegCommand, LegEvent, MediaPacket, Network, Shown};
 
 pub(crate) use peer::{Opened, Peer, PeerEvent, PeerFault, PeerSettings, Reach};
@@ -81,6 +85,7 @@ pub(crate) struct BrowserLeg {
     track: Track,
     types: Arc<PayloadTypes>,
     dropped: Arc<AtomicU64>,
+    gate: Arc<Gate>,
     over: CancellationToken,
     keys: KeyReceiver,
     pressed: [Option<Digit>; 2],
@@ -100,6 +105,8 @@ pub(crate) struct BrowserEnd {
     words: Sender<Word>,
     types: Arc<PayloadTypes>,
     dropped: Arc<AtomicU64>,
+    /// What is asked of all that comes.
+    gate: Arc<Gate>,
     /// Cancelled when the call hangs up.
     pub(crate) over: CancellationToken,
 }
@@ -123,12 +130,13 @@ fn ends(
     let (say, words) = bounded(WORDS);
     let (page, shown) = mpsc::channel(SHOWN);
     let (types, dropped) = (Arc::new(PayloadTypes::default()), Arc::new(AtomicU64::new(0)));
-    let over = CancellationToken::new();
+    let (over, gate) = (CancellationToken::new(), Arc::new(Gate::default()));
     let end = BrowserEnd {
         packets: packets.clone(),
         words: say,
         types: types.clone(),
         dropped: dropped.clone(),
+        gate: gate.clone(),
         over: over.clone(),
     };
     let mut keys = KeyReceiver::default();
@@ -140,6 +148,7 @@ fn ends(
         track: Track(track),
         types,
         dropped,
+        gate,
         over,
         keys,
         pressed: [None; 2],
@@ -186,9 +195,9 @@ impl BrowserLeg {
         Codec::Opus
     }
 
-    /// Packets that came and were of no use.
+    /// Packets that came and were of no use, and datagrams that were none of the call's.
     pub(crate) fn garbage(&self) -> u64 {
-        self.garbage + self.dropped.load(Ordering::Relaxed)
+        self.garbage + self.dropped.load(Ordering::Relaxed) + self.gate.refused()
     }
 
     /// Begins a tick's reading.

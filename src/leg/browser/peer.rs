@@ -1,7 +1,8 @@
 //! The connection to a browser: ICE, DTLS and SRTP by `webrtc`, on the control runtime.
 //!
 //! The browser offers, always; we answer, anew where it offers anew (a restart of ICE keeps socket,
-//! keys and stream). Candidates trickle both ways. Absent: who may call and what messages look like
+//! keys and stream). Candidates trickle both ways. What comes in passes the [`super::door`] first.
+//! Absent: who may call and what messages look like
 //! (`api/browser`).
 
 use std::net::IpAddr;
@@ -30,7 +31,8 @@ use webrtc::peer_connection::{
 };
 
 use super::reports::{self, ReportTap};
-use super::{BrowserEnd, BrowserLeg, CLOCK_HZ, Word, ends};
+use super::socket::Guarded;
+use super::{BrowserEnd, BrowserLeg, CLOCK_HZ, Word, ends, fragment};
 use crate::call::Shown;
 use crate::clock;
 
@@ -50,6 +52,8 @@ const KEEPALIVE: Duration = Duration::from_secs(2);
 const EVENTS: usize = 64;
 /// How often a sender asks whether it has been agreed on by now.
 const BOUND_EVERY: Duration = Duration::from_millis(100);
+/// How often it is looked whether there are candidates by now.
+const GATHERED_EVERY: Duration = Duration::from_millis(20);
 /// The longest description that is read: a browser's offer of one audio stream takes 6 kB.
 pub(crate) const SDP_BYTES_MAX: usize = 32_768;
 /// Streams in one offer at most; each costs memory before it is refused.
@@ -160,10 +164,36 @@ impl Peer {
         let Some(sound) = payload_type(&sdp, "opus/48000") else {
             return Err(refuse("it has no Opus".to_owned()));
         };
+        self.end.gate.open(&sdp);
         let set = self.connection.set_local_description(answer).await;
         set.map_err(|error| refuse(error.to_string()))?;
         self.end.agreed(sound, payload_type(&sdp, "telephone-event/48000"));
         Ok(with_dtx(&sdp))
+    }
+
+    /// An offer like the last, with the ICE session that a part of a description names.
+    ///
+    /// # Errors
+    /// [`PeerFault::Offer`].
+    pub(crate) async fn offer_with(&self, part: &str) -> Result<String, PeerFault> {
+        let last = self.connection.current_remote_description().await;
+        let offer = last.and_then(|last| fragment::offered(&last.sdp, part));
+        offer.ok_or_else(|| PeerFault::Offer("it names no ICE session".to_owned()))
+    }
+
+    /// The description once candidates are in it; the answer, where there are none in time.
+    pub(crate) async fn gathered(&self, answer: String, within: Duration) -> String {
+        let gathering = async {
+            let mut look = tokio::time::interval(GATHERED_EVERY);
+            loop {
+                look.tick().await;
+                let description = self.description().await;
+                if let Some(it) = description.filter(|it| it.contains("a=candidate:")) {
+                    return it;
+                }
+            }
+        };
+        tokio::time::timeout(within, gathering).await.unwrap_or(answer)
     }
 
     /// The description as it stands, with the candidates that are known.
@@ -254,12 +284,14 @@ async fn built(
         .with_ice_timeouts(Some(AWAY_AFTER), Some(FAILED_AFTER), Some(KEEPALIVE))
         .build();
     let witness = Witness { end: Arc::downgrade(end), events: events.clone() };
+    let tap = ReportTap::new(end.gate.clone());
     let addresses = reach.bind.iter().map(|ip| std::net::SocketAddr::new(*ip, port).to_string());
     let connection = PeerConnectionBuilder::new()
         .with_configuration(RTCConfigurationBuilder::new().build())
         .with_media_engine(media)
         .with_setting_engine(engine)
-        .with_interceptor_registry(chain.with(Slot::from(REPORTS), ReportTap::default()))
+        .with_interceptor_registry(chain.with(Slot::from(REPORTS), tap))
+        .with_runtime(Arc::new(Guarded(end.gate.clone())))
         .with_handler(Arc::new(witness))
         .with_udp_addrs(addresses.collect::<Vec<_>>())
         .build()

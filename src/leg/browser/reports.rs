@@ -4,6 +4,7 @@
 //! has one more link here, which marks every report to be handed out as well.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
@@ -13,6 +14,7 @@ use rtc::rtcp::sender_report::SenderReport;
 use rtc::shared::error::Error;
 
 use super::CLOCK_HZ;
+use super::socket::Gate;
 use crate::call::Network;
 
 /// Seconds between 1900 and 1970 (RFC 3550 §4).
@@ -20,11 +22,17 @@ const NTP_OFFSET_S: u64 = 2_208_988_800;
 /// A round trip is not believed beyond this.
 const RTT_MS_MAX: u32 = 10_000;
 
-/// The link that has reports handed out.
-#[derive(Default)]
+/// The link that has reports handed out, and counts what could be opened.
 pub(super) struct ReportTap {
+    gate: Arc<Gate>,
     read: VecDeque<TaggedPacket>,
     written: VecDeque<TaggedPacket>,
+}
+
+impl ReportTap {
+    pub(super) fn new(gate: Arc<Gate>) -> Self {
+        Self { gate, read: VecDeque::new(), written: VecDeque::new() }
+    }
 }
 
 impl rtc::sansio::Protocol<TaggedPacket, TaggedPacket, ()> for ReportTap {
@@ -35,6 +43,7 @@ impl rtc::sansio::Protocol<TaggedPacket, TaggedPacket, ()> for ReportTap {
     type Time = Instant;
 
     fn handle_read(&mut self, mut packet: TaggedPacket) -> Result<(), Error> {
+        self.gate.opened();
         if matches!(packet.message.packet, Packet::Rtcp(_)) {
             packet.message.add(Attribute::DeliverToApplication);
         }
