@@ -237,10 +237,21 @@ async fn pages_of_other_origins_are_refused_and_named_ones_may_call() {
         let answer = token(&service, "parcel", Some(origin)).await;
         assert_eq!(answer.status().as_u16(), status, "{origin}");
         let allowed = answer.headers().get("access-control-allow-origin").cloned();
-        let expected = (status != 403).then(|| origin.parse().unwrap());
-        assert_eq!(allowed, expected, "{origin}");
+        // A foreign page may read why it is refused.
+        assert_eq!(allowed, Some(origin.parse().unwrap()), "{origin}");
+        assert!(!answer.headers().contains_key("access-control-allow-credentials"), "{origin}");
         assert_eq!(answer.headers().contains_key("retry-after"), status == 429);
+        let told: Value = answer.json().await.unwrap();
+        let code = &told["error"]["code"];
+        assert_eq!(*code == "foreign_origin", status == 403, "{origin}: {told}");
+        assert_eq!(told["token"].is_string(), status == 201, "{origin}: {told}");
     }
+    // The question that a browser asks before, of any page: what is asked then is refused.
+    let asking =
+        reqwest::Client::new().request(reqwest::Method::OPTIONS, format!("{own}/v1/tokens"));
+    let allows = asking.header("origin", "https://evil.example").send().await.unwrap();
+    assert_eq!(allows.headers()["access-control-allow-origin"], "https://evil.example");
+    assert_eq!(allows.headers()["access-control-allow-headers"], "Content-Type");
     let url = format!("ws://{}/v1/browser-calls", service.api.address());
     let mut request = url.into_client_request().unwrap();
     request.headers_mut().insert("origin", "https://evil.example".parse().unwrap());

@@ -49,7 +49,7 @@ pub(in super::super) async fn mint(
         Ok(given) => (StatusCode::CREATED, Json(given)).into_response(),
         Err(fault) => fault.into_response(),
     };
-    allow_origin(&mut response, page, &headers);
+    allow_origin(&mut response, &headers);
     Ok(response)
 }
 
@@ -109,7 +109,7 @@ fn socket_url(base: &str, headers: &HeaderMap) -> String {
     format!("{scheme}://{}/v1/browser-calls", host.trim_end_matches('/'))
 }
 
-/// Lets a page of an allowed origin ask (CORS preflight).
+/// Lets a page ask (CORS preflight); a foreign one is told that it may not call.
 #[utoipa::path(
     options,
     path = "/v1/tokens",
@@ -121,19 +121,18 @@ pub(in super::super) async fn preflight(
     State(state): State<ApiState>,
     headers: HeaderMap,
 ) -> Result<Response, ApiFault> {
-    let browsers = state.browsers.ok_or(ApiFault::NoSuchAddress)?;
-    let page = origin::of(&headers, &browsers.side().origins);
+    state.browsers.ok_or(ApiFault::NoSuchAddress)?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    allow_origin(&mut response, page, &headers);
+    allow_origin(&mut response, &headers);
     Ok(response)
 }
 
-/// Lets a page of a known origin read the answer.
-fn allow_origin(response: &mut Response, page: PageOrigin, asked: &HeaderMap) {
+/// Lets the page read the answer. To a foreign one that is its refusal alone, so that it can say in
+/// words why no call is placed; no cookie or token of a browser's goes with any of it.
+fn allow_origin(response: &mut Response, asked: &HeaderMap) {
     let headers = response.headers_mut();
     headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-    let origin = asked.get(header::ORIGIN).filter(|_| page == PageOrigin::Known);
-    let Some(origin) = origin else { return };
+    let Some(origin) = asked.get(header::ORIGIN) else { return };
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     for (name, value) in [
         (header::ACCESS_CONTROL_ALLOW_METHODS, "POST"),

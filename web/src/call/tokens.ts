@@ -14,7 +14,6 @@ export class CallRefused extends Error {
 
 /** The service answers in milliseconds; a company's page may look somebody up. */
 const TIMEOUT_MS = 15_000;
-const PROBE_TIMEOUT_MS = 3_000;
 
 export async function callToken(url: string, flow: string): Promise<CallToken> {
   let response: Response;
@@ -26,7 +25,8 @@ export async function callToken(url: string, flow: string): Promise<CallToken> {
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch {
-    throw new CallRefused((await answersOthers(url)) ? 'foreign_origin' : 'server_away');
+    // The service lets every page read why it is refused, so this is one that does not answer.
+    throw new CallRefused('server_away');
   }
   const body: unknown = await response.json().catch(() => null);
   if (!response.ok) {
@@ -45,18 +45,6 @@ export async function callToken(url: string, flow: string): Promise<CallToken> {
     expires: token.expires ?? '',
     ice_servers: Array.isArray(token.ice_servers) ? token.ice_servers : [],
   };
-}
-
-/** Whether a service of another origin is there and keeps its answers from this page: the browser tells neither why
-    a request failed, nor what a refusal to a foreign page says. */
-async function answersOthers(url: string): Promise<boolean> {
-  if (new URL(url, location.href).origin === location.origin) return false;
-  try {
-    await fetch(url, { mode: 'no-cors', cache: 'no-store', credentials: 'omit', signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) });
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Seconds of a Retry-After (RFC 9110, section 10.2.3): a number, or a date. */

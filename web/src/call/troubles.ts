@@ -58,7 +58,7 @@ export const TROUBLES = {
   },
   foreign_origin: {
     title: 'This page may not place calls here',
-    remedy: 'Whoever runs this page has to let its address be allowed by the service.',
+    remedy: 'Its address is not on the list of pages that may call. Tell whoever runs this page.',
     again: false,
   },
   no_such_flow: {
