@@ -32,6 +32,10 @@ pub(super) enum ApiFault {
     TooMany { after_s: u64 },
     #[error("the call token does not open a call of this flow")]
     CallTokenUnfit,
+    #[error("the request does not say which ICE session it changes")]
+    NoPrecondition,
+    #[error("the request is for another ICE session than the present one")]
+    OtherSession,
     #[error("the body is not {expected}")]
     BadType { expected: &'static str },
     #[error("{0}")]
@@ -59,6 +63,8 @@ impl ApiFault {
             Self::Unauthorized | Self::CallTokenUnfit => StatusCode::UNAUTHORIZED,
             Self::ForeignHost | Self::ForeignOrigin => StatusCode::FORBIDDEN,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::NoPrecondition => StatusCode::PRECONDITION_REQUIRED,
+            Self::OtherSession => StatusCode::PRECONDITION_FAILED,
             Self::BadType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::NoSuchFlow
             | Self::NoSuchAddress
@@ -97,6 +103,12 @@ impl ApiFault {
                 "call_token_unfit",
                 "get a token by POST /v1/tokens, and show it once, soon, as Authorization: Bearer",
             ),
+            Self::NoPrecondition => {
+                ("no_if_match", "send If-Match: the ETag of the last answer, or * for a restart")
+            }
+            Self::OtherSession => {
+                ("other_ice_session", "send the ETag of the last answer, or restart with *")
+            }
             Self::BadType { .. } => ("bad_type", "set Content-Type, and send what it says"),
             Self::BadOffer(_) => ("bad_offer", "offer one stream of sound with Opus"),
             Self::NoSuchCall => {

@@ -41,7 +41,7 @@ use crate::timeline::CallId;
 use browser::whip;
 use fault::ApiFault;
 
-pub(crate) use browser::{BrowserCall, BrowserSide, NotTaken};
+pub(crate) use browser::{BrowserCall, BrowserSide, NotTaken, REFUSALS};
 pub use browser::{Browsers, schema as browser_call_schema};
 pub use live::Live;
 pub use media_stream::MediaStreams;

@@ -9,7 +9,6 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::ServeError;
-use super::intake::Intake;
 use super::services::ToDesk;
 use super::telemetry::Scrape;
 use crate::api::{self, ApiState};
@@ -46,10 +45,8 @@ pub(super) fn state(
         api::MediaStreams::new(token, signing_key, link_base, seat, closed)
     });
     let scrape_store = scrape.services.store.clone();
-    let browsers = settings
-        .browser
-        .on
-        .then(|| api::Browsers::new(browser_side(settings, &scrape.intake, link_base)));
+    let browsers =
+        settings.browser.on.then(|| api::Browsers::new(browser_side(settings, &scrape, link_base)));
     ApiState {
         store: scrape.services.store.clone(),
         token: settings.api.token.clone(),
@@ -68,9 +65,10 @@ pub(super) fn state(
 }
 
 /// What is known of callers in browsers.
-fn browser_side(settings: &Settings, intake: &Arc<Intake>, link_base: &str) -> api::BrowserSide {
+fn browser_side(settings: &Settings, scrape: &Scrape, link_base: &str) -> api::BrowserSide {
     let browser = &settings.browser;
-    let (seating, naming) = (intake.clone(), intake.clone());
+    let (seating, naming) = (scrape.intake.clone(), scrape.intake.clone());
+    let figures = scrape.figures.clone();
     api::BrowserSide {
         reach: Reach {
             bind: browser_addresses(settings),
@@ -86,6 +84,7 @@ fn browser_side(settings: &Settings, intake: &Arc<Intake>, link_base: &str) -> a
         base: link_base.to_owned(),
         seat: Arc::new(move |call, leg| seating.take_browser(call, leg)),
         flows: Arc::new(move || naming.flows()),
+        refused: Arc::new(move |what| figures.browser_refusals.count(what)),
     }
 }
 

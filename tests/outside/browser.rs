@@ -17,16 +17,20 @@ use crate::support::{
     Baresip, PATIENCE, Serving, digits, find, has, loudest_second, pass, spoken, until,
 };
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Samples of 20 ms at Opus' 16 kHz.
 const FRAME: usize = 320;
 
-fn base(service: &Serving) -> String {
+pub(crate) fn base(service: &Serving) -> String {
     format!("http://{}", service.api.address())
 }
 
-async fn token(service: &Serving, flow: &str, origin: Option<&str>) -> reqwest::Response {
+pub(crate) async fn token(
+    service: &Serving,
+    flow: &str,
+    origin: Option<&str>,
+) -> reqwest::Response {
     let asking = reqwest::Client::new().post(format!("{}/v1/tokens", base(service)));
     let asking = asking.json(&json!({ "flow": flow }));
     let asking = match origin {
@@ -36,21 +40,21 @@ async fn token(service: &Serving, flow: &str, origin: Option<&str>) -> reqwest::
     asking.send().await.unwrap()
 }
 
-async fn given_token(service: &Serving) -> String {
+pub(crate) async fn given_token(service: &Serving) -> String {
     let given: Value = token(service, "parcel", None).await.json().await.unwrap();
     given["token"].as_str().unwrap().to_owned()
 }
 
-async fn connect(service: &Serving) -> Socket {
+pub(crate) async fn connect(service: &Serving) -> Socket {
     connect_async(format!("ws://{}/v1/browser-calls", service.api.address())).await.unwrap().0
 }
 
-async fn say(socket: &mut Socket, message: Value) {
+pub(crate) async fn say(socket: &mut Socket, message: Value) {
     socket.send(Message::text(message.to_string())).await.unwrap();
 }
 
 /// The next message of this kind.
-async fn awaits(socket: &mut Socket, kind: &str) -> Value {
+pub(crate) async fn awaits(socket: &mut Socket, kind: &str) -> Value {
     let found = async {
         loop {
             let message = socket.next().await.expect("an open connection").unwrap();
@@ -66,7 +70,7 @@ async fn awaits(socket: &mut Socket, kind: &str) -> Value {
 }
 
 /// The code of the refusal, and the close's.
-async fn refused(mut socket: Socket) -> (String, u16) {
+pub(crate) async fn refused(mut socket: Socket) -> (String, u16) {
     let error = awaits(&mut socket, "error").await;
     assert!(!error["message"].as_str().unwrap().is_empty(), "{error}");
     assert!(!error["remedy"].as_str().unwrap().is_empty(), "{error}");
@@ -94,7 +98,7 @@ async fn begin_with(service: &Serving, mut line: Line, offer: String) -> (Socket
     (socket, line, answer)
 }
 
-fn decoded(came: &[Came]) -> Vec<f32> {
+pub(crate) fn decoded(came: &[Came]) -> Vec<f32> {
     let mut decoder = Decoder::new(Codec::Opus);
     let mut heard = Vec::new();
     for packet in came {
@@ -106,7 +110,7 @@ fn decoded(came: &[Came]) -> Vec<f32> {
 }
 
 /// Sends so many frames of a sound at 8 kHz, and silence behind it.
-async fn speak(line: &mut Line, encoder: &mut Encoder, narrow: &[f32], frames: usize) {
+pub(crate) async fn speak(line: &mut Line, encoder: &mut Encoder, narrow: &[f32], frames: usize) {
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     for n in 0..frames {
         tick.tick().await;
@@ -332,9 +336,10 @@ async fn a_client_of_its_own_calls_by_whip_is_spoken_to_and_hangs_up() {
     let heard = decoded(&line.heard());
     assert!(heard.chunks(1_600).map(rms).fold(0.0, f32::max) > 0.02);
     let client = reqwest::Client::new();
-    let fragment = "a=ice-ufrag:x\r\na=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
+    let fragment = "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
     let patch = client.patch(&place).header("content-type", "application/trickle-ice-sdpfrag");
-    assert_eq!(patch.body(fragment).send().await.unwrap().status().as_u16(), 204);
+    let patch = patch.header("if-match", "*").body(fragment);
+    assert_eq!(patch.send().await.unwrap().status().as_u16(), 204);
     let wrong = format!("{}x", place);
     assert_eq!(client.delete(&wrong).send().await.unwrap().status().as_u16(), 404);
     assert_eq!(client.delete(&place).send().await.unwrap().status().as_u16(), 200);

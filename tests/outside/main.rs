@@ -11,6 +11,7 @@ mod agent_phone;
 mod answers;
 mod breakdowns;
 mod browser;
+mod browser_ways;
 mod calls;
 mod codecs;
 mod corpora;

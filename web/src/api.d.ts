@@ -296,7 +296,7 @@ export interface paths {
         /** Gives a token for one call. */
         post: operations["give_call_token"];
         delete?: never;
-        /** Lets a page of an allowed origin ask (CORS preflight). */
+        /** Lets a page ask (CORS preflight); a foreign one is told that it may not call. */
         options: operations["may_ask_for_call_token"];
         head?: never;
         patch?: never;
@@ -316,7 +316,7 @@ export interface paths {
         delete: operations["end_whip"];
         options?: never;
         head?: never;
-        /** Takes further candidates of a client's. */
+        /** Takes further candidates of a client's, or restarts ICE. */
         patch: operations["change_whip"];
         trace?: never;
     };
@@ -1381,12 +1381,30 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Taken. */
+            /** @description ICE begins anew: our part of the description; `ETag` is the new session. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/trickle-ice-sdpfrag": unknown;
+                };
+            };
+            /** @description The candidates are taken. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The part cannot be taken. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
             };
             /** @description There is no such call. */
             404: {
@@ -1397,8 +1415,26 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description It is meant for another ICE session. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is no part of SDP. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `If-Match` is missing. */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };

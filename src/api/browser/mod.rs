@@ -34,6 +34,8 @@ use tickets::Tickets;
 pub use wire::schema;
 pub(super) use wire::{FromPage, ToPage};
 
+/// What may be refused, as the figures call it.
+pub(crate) const REFUSALS: &[&str] = &["origin", "token", "rate", "offer", "candidate", "message"];
 /// Connections that have not begun a call.
 const STRANGERS_MAX: usize = 64;
 
@@ -85,6 +87,8 @@ pub(crate) struct BrowserSide {
     pub(crate) seat: Seating,
     /// Names the flows.
     pub(crate) flows: Flows,
+    /// Counts something that was refused, one of [`REFUSALS`].
+    pub(crate) refused: Arc<dyn Fn(&'static str) + Send + Sync>,
 }
 
 /// What the HTTP side knows of callers in browsers.
@@ -119,6 +123,10 @@ impl Browsers {
 
     fn side(&self) -> &BrowserSide {
         &self.0.side
+    }
+
+    fn refused(&self, what: &'static str) {
+        (self.0.side.refused)(what);
     }
 
     fn tickets(&self) -> MutexGuard<'_, Tickets> {

@@ -14,13 +14,13 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::wire::{FromPage, ToPage};
 use super::{BrowserCall, Browsers, NotTaken};
 use crate::call::{EndCause, Shown};
 use crate::clock;
-use crate::leg::browser::{Opened, Peer, PeerEvent, PeerFault, PeerSettings, Word};
+use crate::leg::browser::{Opened, Peer, PeerEvent, PeerFault, PeerSettings, Word, fragment};
 use crate::store::token_hash;
 use crate::timeline::CallId;
 
@@ -57,6 +57,8 @@ pub(super) enum ToSession {
     Back(mpsc::Sender<ToPage>, String),
     /// A page or a client says something.
     Said(FromPage),
+    /// A client restarts ICE by a part of a description; it is told ours.
+    Restart(String, oneshot::Sender<Result<String, PeerFault>>),
 }
 
 /// A session, from outside.
@@ -64,12 +66,33 @@ pub(super) enum ToSession {
 pub(super) struct Session {
     resume_hash: String,
     pub(super) to: mpsc::Sender<ToSession>,
+    /// Names the ICE session that both ends have agreed on, to who changes it by HTTP.
+    ice: watch::Receiver<Ice>,
+}
+
+/// The name of an ICE session at each end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ice {
+    pub(super) ours: String,
+    pub(super) theirs: String,
+}
+
+impl Ice {
+    fn of(answer: &str, offer: &str) -> Self {
+        let ufrag = |sdp| fragment::value(sdp, "ice-ufrag").unwrap_or_default().to_owned();
+        Self { ours: ufrag(answer), theirs: ufrag(offer) }
+    }
 }
 
 impl Session {
     /// Whether the secret is this session's.
     pub(super) fn opens(&self, resume: &str) -> bool {
         super::super::access::opens(resume, &self.resume_hash)
+    }
+
+    /// The ICE session as it stands.
+    pub(super) fn ice(&self) -> Ice {
+        self.ice.borrow().clone()
     }
 }
 
@@ -104,6 +127,7 @@ impl Browsers {
             Ok(answer) => answer,
             Err(fault) => {
                 peer.close().await;
+                self.refused("offer");
                 return Err(fault.into());
             }
         };
@@ -117,9 +141,12 @@ impl Browsers {
         };
         let resume = secret();
         let (to, said) = mpsc::channel(SAID);
-        let session = Session { resume_hash: token_hash(&resume), to };
+        let (ice, stands) = watch::channel(Ice::of(&answer, offer));
+        let session = Session { resume_hash: token_hash(&resume), to, ice: stands };
         self.sessions().insert(call.clone(), session.clone());
         let running = Running {
+            browsers: self.clone(),
+            ice,
             call: call.clone(),
             resume: resume.clone(),
             peer,
@@ -132,9 +159,8 @@ impl Browsers {
             said_last: VecDeque::new(),
             held: false,
         };
-        let browsers = self.clone();
         tokio::spawn(async move {
-            let call = running.call.clone();
+            let (browsers, call) = (running.browsers.clone(), running.call.clone());
             running.run(shown, events, said).await;
             browsers.sessions().remove(&call);
         });
@@ -171,6 +197,8 @@ async fn gathered(peer: &Peer, events: &mut mpsc::Receiver<PeerEvent>, answer: S
 
 /// A session at work.
 struct Running {
+    browsers: Browsers,
+    ice: watch::Sender<Ice>,
     call: CallId,
     resume: String,
     peer: Peer,
@@ -301,6 +329,10 @@ impl Running {
                 last.into_iter().chain(standing).for_each(|message| self.tell(message));
             }
             ToSession::Said(said) => self.said(said).await,
+            ToSession::Restart(part, tell) => {
+                // Who asked and has gone is told nothing.
+                drop(tell.send(self.restart(&part).await));
+            }
         }
     }
 
@@ -309,6 +341,7 @@ impl Running {
         match said {
             FromPage::Candidate { candidate: Some(candidate) } => {
                 if let Err(fault) = self.peer.candidate(candidate).await {
+                    self.browsers.refused("candidate");
                     tracing::debug!(call = %self.call, %fault, "a candidate was left out");
                 }
             }
@@ -342,9 +375,24 @@ impl Running {
     async fn answer(&mut self, offer: &str) {
         let (call, resume) = (self.call.0.clone(), self.resume.clone());
         match self.peer.answer(offer).await {
-            Ok(sdp) => self.tell(ToPage::Answer { call, resume, sdp }),
-            Err(fault) => self.tell(malformed(&fault.to_string())),
+            Ok(sdp) => {
+                self.ice.send_replace(Ice::of(&sdp, offer));
+                self.tell(ToPage::Answer { call, resume, sdp });
+            }
+            Err(fault) => {
+                self.browsers.refused("offer");
+                self.tell(malformed(&fault.to_string()));
+            }
         }
+    }
+
+    /// Takes a part of a description for an offer like the last, with another ICE session.
+    async fn restart(&self, part: &str) -> Result<String, PeerFault> {
+        let offer = self.peer.offer_with(part).await?;
+        let answer =
+            self.peer.answer(&offer).await.inspect_err(|_| self.browsers.refused("offer"))?;
+        self.ice.send_replace(Ice::of(&answer, &offer));
+        Ok(fragment::of(&self.peer.gathered(answer, GATHERED_WITHIN).await))
     }
 
     /// The caller is gone; the call hangs up by itself then.

@@ -55,6 +55,7 @@ pub(in super::super) async fn join(
 ) -> Result<Response, ApiFault> {
     let browsers = state.browsers.ok_or(ApiFault::NoSuchAddress)?;
     if origin::of(&headers, &browsers.side().origins) == PageOrigin::Foreign {
+        browsers.refused("origin");
         return Err(ApiFault::ForeignOrigin);
     }
     let Ok(stranger) = browsers.0.strangers.clone().try_acquire_owned() else {
@@ -66,13 +67,16 @@ pub(in super::super) async fn join(
         let (page, leaving) = mpsc::channel(TO_PAGE);
         let attached = match first {
             Ok(Some(Ok(first))) => attach(&browsers, peer.ip(), first, page).await,
-            Ok(Some(Err(why))) => Err(malformed(&why)),
+            Ok(Some(Err(why))) => {
+                browsers.refused("message");
+                Err(malformed(&why))
+            }
             Ok(None) => return,
             Err(_) => Err(malformed("no first message came within 10 s")),
         };
         drop(stranger);
         match attached {
-            Ok(session) => carry(socket, &session, leaving).await,
+            Ok(session) => carry(&browsers, socket, &session, leaving).await,
             Err(refusal) => close(&mut socket, Some(refusal)).await,
         }
     }))
@@ -88,7 +92,10 @@ async fn attach(
     match first {
         FromPage::Begin { token, sdp } => {
             let spent = browsers.tickets().spend(&token, None, clock::monotonic());
-            let flow = spent.map_err(no_ticket)?;
+            let flow = spent.map_err(|fault| {
+                browsers.refused("token");
+                no_ticket(fault)
+            })?;
             let begun = browsers.begin(flow, from, &sdp, Some(page.clone())).await;
             let Begun { call, session, resume, answer } = begun.map_err(|fault| refusal(&fault))?;
             let answer = ToPage::Answer { call: call.0, resume, sdp: answer };
@@ -103,12 +110,20 @@ async fn attach(
             back.map_err(|_| gone())?;
             Ok(session)
         }
-        _ => Err(malformed("the first message is begin or resume")),
+        _ => {
+            browsers.refused("message");
+            Err(malformed("the first message is begin or resume"))
+        }
     }
 }
 
 /// Carries messages until either side ends it.
-async fn carry(mut socket: WebSocket, session: &Session, mut leaving: mpsc::Receiver<ToPage>) {
+async fn carry(
+    browsers: &Browsers,
+    mut socket: WebSocket,
+    session: &Session,
+    mut leaving: mpsc::Receiver<ToPage>,
+) {
     loop {
         tokio::select! {
             message = read(&mut socket) => match message {
@@ -118,6 +133,7 @@ async fn carry(mut socket: WebSocket, session: &Session, mut leaving: mpsc::Rece
                     }
                 }
                 Some(Err(why)) => {
+                    browsers.refused("message");
                     close(&mut socket, Some(malformed(&why))).await;
                     return;
                 }
@@ -144,7 +160,15 @@ async fn carry(mut socket: WebSocket, session: &Session, mut leaving: mpsc::Rece
 /// The next message; none where the page went away.
 async fn read(socket: &mut WebSocket) -> Option<Result<FromPage, String>> {
     loop {
-        return match socket.recv().await?.ok()? {
+        let message = match socket.recv().await? {
+            Ok(message) => message,
+            // The page is there, but what it says is not read.
+            Err(error) if error.to_string().contains("too long") => {
+                return Some(Err("a message has 65,536 bytes at most".to_owned()));
+            }
+            Err(_) => return None,
+        };
+        return match message {
             Message::Text(text) => {
                 Some(serde_json::from_str(&text).map_err(|error| error.to_string()))
             }

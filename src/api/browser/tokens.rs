@@ -47,7 +47,15 @@ pub(in super::super) async fn mint(
     let given = given(&state, &browsers, (page, peer), &headers, wanted);
     let mut response = match given {
         Ok(given) => (StatusCode::CREATED, Json(given)).into_response(),
-        Err(fault) => fault.into_response(),
+        Err(fault) => {
+            match fault {
+                ApiFault::ForeignOrigin => browsers.refused("origin"),
+                ApiFault::TooMany { .. } => browsers.refused("rate"),
+                ApiFault::Unauthorized => browsers.refused("token"),
+                _ => {}
+            }
+            fault.into_response()
+        }
     };
     allow_origin(&mut response, &headers);
     Ok(response)

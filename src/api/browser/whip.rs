@@ -1,30 +1,31 @@
 //! WHIP (RFC 9725): a call by one POST of an offer, for clients without our page.
 //!
 //! The call token is the bearer token. The answer has our candidates in it; the client's may come
-//! by PATCH. A restart of ICE is offered by the page's WebSocket alone.
+//! by PATCH, and so may a restart of ICE, for which a part of a description is enough. The entity
+//! tag is the name of the ICE session.
 
 use std::net::SocketAddr;
 
+use axum::extract::rejection::StringRejection;
 use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tokio::sync::oneshot;
 
 use super::origin::{self, PageOrigin};
-use super::session::{BeginFault, Begun, ToSession};
+use super::session::{BeginFault, Begun, Session, ToSession};
 use super::wire::FromPage;
 use super::{Browsers, NotTaken};
 use crate::api::ApiState;
 use crate::api::fault::ApiFault;
 use crate::api::wire::ErrorBody;
 use crate::clock;
-use crate::leg::browser::PeerFault;
+use crate::leg::browser::{PeerFault, fragment};
 
 const SDP: &str = "application/sdp";
 /// A part of a description with candidates (RFC 8840).
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
-/// Candidates taken of one PATCH.
-const CANDIDATES_MAX: usize = 32;
 
 /// Begins a call for an offer.
 #[utoipa::path(
@@ -52,27 +53,41 @@ pub(in super::super) async fn begin(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(flow): Path<String>,
     headers: HeaderMap,
-    offer: String,
+    offer: Result<String, StringRejection>,
 ) -> Result<Response, ApiFault> {
     let browsers = state.browsers.ok_or(ApiFault::NoSuchAddress)?;
     if origin::of(&headers, &browsers.side().origins) == PageOrigin::Foreign {
+        browsers.refused("origin");
         return Err(ApiFault::ForeignOrigin);
     }
     is_of_type(&headers, SDP)?;
     let token = bearer(&headers).ok_or(ApiFault::CallTokenUnfit)?;
     let spent = browsers.tickets().spend(token, Some(&flow), clock::monotonic());
-    let flow = spent.map_err(|_| ApiFault::CallTokenUnfit)?;
+    let flow = spent.map_err(|_| {
+        browsers.refused("token");
+        ApiFault::CallTokenUnfit
+    })?;
+    let offer = offer.map_err(|rejection| {
+        browsers.refused("offer");
+        ApiFault::BadOffer(rejection.body_text())
+    })?;
     let begun = browsers.begin(flow, peer.ip(), &offer, None).await;
-    let Begun { call, resume, answer, .. } = begun.map_err(refused)?;
+    let Begun { call, resume, answer, session } = begun.map_err(refused)?;
     let location = format!("/v1/whip-calls/{call}/{resume}");
     let mut response = (StatusCode::CREATED, answer).into_response();
     let location = HeaderValue::from_str(&location).map_err(|_| ApiFault::NoSuchCall)?;
     response.headers_mut().insert(header::LOCATION, location);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(SDP));
+    response.headers_mut().insert(header::ETAG, tag(&session.ice().ours)?);
     Ok(response)
 }
 
-/// Takes further candidates of a client's.
+/// The entity tag of an ICE session; its name is of letters, digits, `+` and `/`.
+fn tag(ours: &str) -> Result<HeaderValue, ApiFault> {
+    HeaderValue::from_str(&format!("\"{ours}\"")).map_err(|_| ApiFault::NoSuchCall)
+}
+
+/// Takes further candidates of a client's, or restarts ICE.
 #[utoipa::path(
     patch,
     path = "/v1/whip-calls/{call}/{secret}",
@@ -84,8 +99,16 @@ pub(in super::super) async fn begin(
     ),
     request_body(content = String, content_type = "application/trickle-ice-sdpfrag"),
     responses(
-        (status = 204, description = "Taken."),
+        (
+            status = 200,
+            description = "ICE begins anew: our part of the description; `ETag` is the new session.",
+            content_type = "application/trickle-ice-sdpfrag"
+        ),
+        (status = 204, description = "The candidates are taken."),
+        (status = 400, description = "The part cannot be taken.", body = ErrorBody),
         (status = 404, description = "There is no such call.", body = ErrorBody),
+        (status = 412, description = "It is meant for another ICE session.", body = ErrorBody),
+        (status = 428, description = "`If-Match` is missing.", body = ErrorBody),
         (status = 415, description = "The body is no part of SDP.", body = ErrorBody),
     ),
 )]
@@ -93,16 +116,35 @@ pub(in super::super) async fn change(
     State(state): State<ApiState>,
     Path((call, secret)): Path<(String, String)>,
     headers: HeaderMap,
-    fragment: String,
-) -> Result<StatusCode, ApiFault> {
+    part: String,
+) -> Result<Response, ApiFault> {
     is_of_type(&headers, FRAGMENT)?;
-    let candidates = fragment.lines().filter_map(|line| line.strip_prefix("a="));
-    let candidates = candidates.filter(|line| line.starts_with("candidate:"));
-    for candidate in candidates.take(CANDIDATES_MAX) {
-        let candidate = Some(json!({ "candidate": candidate, "sdpMid": "0", "sdpMLineIndex": 0 }));
-        tell(state.browsers.as_ref(), &call, &secret, FromPage::Candidate { candidate }).await?;
+    let session = session(state.browsers.as_ref(), &call, &secret)?;
+    let ice = session.ice();
+    let shown = headers.get(header::IF_MATCH).ok_or(ApiFault::NoPrecondition)?;
+    // A restart is for whatever session there is, and says so by `*` (RFC 9725 §4.3.3).
+    if shown != "*" && *shown != tag(&ice.ours)? {
+        return Err(ApiFault::OtherSession);
     }
-    Ok(StatusCode::NO_CONTENT)
+    if fragment::value(&part, "ice-ufrag").is_some_and(|it| it != ice.theirs) {
+        return restart(&session, part).await;
+    }
+    for candidate in fragment::candidates(&part) {
+        let candidate = Some(json!({ "candidate": candidate, "sdpMid": "0", "sdpMLineIndex": 0 }));
+        say(&session, ToSession::Said(FromPage::Candidate { candidate })).await?;
+    }
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn restart(session: &Session, part: String) -> Result<Response, ApiFault> {
+    let (tell, told) = oneshot::channel();
+    say(session, ToSession::Restart(part, tell)).await?;
+    let restarted = told.await.map_err(|_| ApiFault::NoSuchCall)?;
+    let part = restarted.map_err(|fault| ApiFault::BadOffer(fault.to_string()))?;
+    let mut response = part.into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(FRAGMENT));
+    response.headers_mut().insert(header::ETAG, tag(&session.ice().ours)?);
+    Ok(response)
 }
 
 /// Hangs up.
@@ -124,19 +166,17 @@ pub(in super::super) async fn end(
     State(state): State<ApiState>,
     Path((call, secret)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiFault> {
-    tell(state.browsers.as_ref(), &call, &secret, FromPage::Bye).await?;
+    let session = session(state.browsers.as_ref(), &call, &secret)?;
+    say(&session, ToSession::Said(FromPage::Bye)).await?;
     Ok(StatusCode::OK)
 }
 
-async fn tell(
-    browsers: Option<&Browsers>,
-    call: &str,
-    secret: &str,
-    said: FromPage,
-) -> Result<(), ApiFault> {
-    let session = browsers.and_then(|browsers| browsers.session(call, secret));
-    let session = session.ok_or(ApiFault::NoSuchCall)?;
-    session.to.send(ToSession::Said(said)).await.map_err(|_| ApiFault::NoSuchCall)
+fn session(browsers: Option<&Browsers>, call: &str, secret: &str) -> Result<Session, ApiFault> {
+    browsers.and_then(|it| it.session(call, secret)).ok_or(ApiFault::NoSuchCall)
+}
+
+async fn say(session: &Session, said: ToSession) -> Result<(), ApiFault> {
+    session.to.send(said).await.map_err(|_| ApiFault::NoSuchCall)
 }
 
 fn is_of_type(headers: &HeaderMap, wanted: &'static str) -> Result<(), ApiFault> {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::exposition::{Counter, Histogram, Page, Tallies};
-use crate::api::STREAM_ENDS;
+use crate::api::{REFUSALS, STREAM_ENDS};
 use crate::shell::admission::Strain;
 use crate::timeline::{
     CallId, Debtor, Entry, LegKind, LegRole, Outcome, RepairCause, ToolVerdict, Trigger, What,
@@ -70,6 +70,8 @@ pub(crate) struct Figures {
     pub(crate) beats: Box<[AtomicU64]>,
     /// Carriers' media streams that are over, by why.
     pub(crate) streams_closed: Tallies,
+    /// What callers in browsers were refused, by what it was.
+    pub(crate) browser_refusals: Tallies,
     /// Calls that were refused past the door, by why.
     pub(crate) calls_refused: Tallies,
     /// How often new calls began to be refused for want of time or engines, by why.
@@ -130,6 +132,7 @@ impl Figures {
             seats: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
             beats: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             streams_closed: Tallies::new("why", STREAM_ENDS),
+            browser_refusals: Tallies::new("what", REFUSALS),
             calls_refused: Tallies::new("why", &["draining", "stranded", "strained", "full"]),
             admission_shut: Tallies::new("why", Strain::NAMES),
             spans_sent: Counter::default(),
@@ -243,6 +246,8 @@ impl Figures {
         page.counter("cordboard_media_ticks_skipped_total", help, &self.ticks_skipped);
         let help = "Carriers' media streams that are over, by why.";
         page.tallies("cordboard_media_streams_closed_total", help, &self.streams_closed);
+        let help = "What browsers asked for or sent in vain; datagrams are foreign packets.";
+        page.tallies("cordboard_browser_refusals_total", help, &self.browser_refusals);
         let help = "Ticks of 20 ms that calls were not given, of calls that are over.";
         page.counter("cordboard_call_ticks_missed_total", help, &self.call_ticks_missed);
         let name = "cordboard_media_seats";
