@@ -4,6 +4,7 @@ import { faultless } from '../browser/harness.mjs';
 import { caller } from './caller.mjs';
 import { cordboard, proxy } from './cordboard.mjs';
 import { ASKS } from './order.mjs';
+import { BEHIND_NAT, nat } from './peers.mjs';
 import { spoken } from './sound.mjs';
 import { until } from './waiting.mjs';
 
@@ -110,6 +111,34 @@ export const network = (browser, service, relays) => ({
     await faultless(one.page);
     await one.close();
     return `answered after ${answered_ms} ms, and never held`;
+  },
+  async 'another port of a sudden: the call goes on without a restart'() {
+    const way = await nat();
+    const one = await caller(browser, service.url, { before: BEHIND_NAT });
+    await one.page.exposeFunction('towards', way.towards);
+    await one.call();
+    await one.hears(900);
+    const heard_ms = [];
+    for (let n = 0; n < 2; n += 1) {
+      await flows(one, 20, 10_000);
+      await way.rebind();
+      const began = Date.now();
+      // What was on its way when the port changed is no sign of life.
+      await passed(began, 200);
+      await flows(one, 5, 15_000);
+      heard_ms.push(Date.now() - began);
+    }
+    await works(one, '5');
+    assert.equal((await one.sent('offer')).length, 0);
+    const entries = await service.timeline(one.id);
+    const [held, resumed] = ['held', 'resumed'].map((wanted) => entries.filter(({ what }) => what === wanted).length);
+    assert.equal(held, resumed);
+    await one.hangUp();
+    assert.equal((await service.ended(one.id)).cause, 'bye');
+    await faultless(one.page);
+    await one.close();
+    way.close();
+    return `heard again ${heard_ms.join(' and ')} ms after the port changed; held ${held} times`;
   },
   async 'no relay, and no other way allowed: that is said'() {
     const one = await caller(browser, service.url, { relay: 'nothing' });

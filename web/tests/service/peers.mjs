@@ -1,4 +1,5 @@
-// The far ends that are no part of Cordboard: an agent's telephone (baresip), and a relay (coturn).
+// The far ends that are no part of Cordboard: an agent's telephone (baresip), a relay (coturn), and a NAT.
+import { createSocket } from 'node:dgram';
 import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -92,3 +93,51 @@ export async function coturn() {
     close: () => { program.child.kill('SIGCONT'); return program.kill(); },
   };
 }
+
+const bound = (got) => new Promise((done) => {
+  const socket = createSocket('udp4').on('message', got);
+  socket.bind(0, '127.0.0.1', () => done(socket));
+});
+
+/** A NAT between one browser and the service: `rebind` gives the browser another port, and nothing comes by the old one. */
+export async function nat() {
+  let browser = null;
+  let service = null;
+  let outer = null;
+  const inner = await bound((data, from) => {
+    browser = from.port;
+    if (service !== null) outer.send(data, service, '127.0.0.1');
+  });
+  const rebind = async () => {
+    const old = outer;
+    const next = await bound((data) => outer === next && browser !== null && inner.send(data, browser, '127.0.0.1'));
+    outer = next;
+    return old;
+  };
+  const old = [await rebind()];
+  return {
+    /** The port that the browser reaches in place of the service's. */
+    towards: (port) => { service = port; return inner.address().port; },
+    rebind: async () => void old.push(await rebind()),
+    close: () => { for (const socket of [inner, outer, ...old]) socket?.close(); },
+  };
+}
+
+/** Runs in the page: the service is found by the NAT alone, and the browser by what comes from there. */
+export const BEHIND_NAT = `{
+  const Peer = window.RTCPeerConnection;
+  const moved = (candidate, port) => candidate.replace(/^(candidate:(?:\\S+ ){5})\\d+/, '$1' + port);
+  window.RTCPeerConnection = class extends Peer {
+    async addIceCandidate(candidate) {
+      if (!candidate?.candidate) return super.addIceCandidate(candidate);
+      const port = await window.towards(Number(candidate.candidate.split(' ')[5]));
+      return super.addIceCandidate({ ...candidate, candidate: moved(candidate.candidate, port) });
+    }
+    get onicecandidate() { return super.onicecandidate; }
+    set onicecandidate(then) {
+      super.onicecandidate = then && (({ candidate }) => then({
+        candidate: candidate && { candidate: candidate.candidate, toJSON: () => ({ ...candidate.toJSON(), candidate: moved(candidate.candidate, 9) }) },
+      }));
+    }
+  };
+}`;
