@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use futures_util::{SinkExt, StreamExt};
 
-use crate::browser::{base, connect, given_token, speak};
+use crate::browser::{awaits, base, connect, given_token, say, speak};
 use crate::garbage::attacks;
 use crate::line::Line;
 use crate::support::{PATIENCE, Serving, spoken, until};
@@ -28,6 +29,11 @@ const GROWTH_MAX_BYTES: u64 = 10 << 20;
 /// Lines that the log may grow by: none for each datagram.
 const LINES_MAX: usize = 100;
 
+/// Words of a text.
+fn words(text: &Value) -> usize {
+    text.as_str().unwrap_or_default().split_whitespace().count()
+}
+
 /// Carries datagrams between one browser and the service, as a NAT does.
 struct Relay {
     /// What the browser reaches.
@@ -38,6 +44,7 @@ struct Relay {
     back: JoinHandle<()>,
     socket: Arc<UdpSocket>,
     browser: Arc<Mutex<Option<SocketAddr>>>,
+    is_cut: Arc<AtomicBool>,
 }
 
 impl Relay {
@@ -49,15 +56,20 @@ impl Relay {
         let back = tokio::spawn(carry_back(outer.clone(), socket.clone(), browser.clone()));
         let far = Arc::new(Mutex::new(outer));
         let (reads, knows, outward) = (socket.clone(), browser.clone(), far.clone());
+        let is_cut = Arc::new(AtomicBool::new(false));
+        let cut = is_cut.clone();
         tokio::spawn(async move {
             let mut buffer = [0; 2_048];
             while let Ok((length, from)) = reads.recv_from(&mut buffer).await {
                 *knows.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
+                if cut.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let outer = outward.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let _ = outer.send_to(&buffer[..length], server).await;
             }
         });
-        Self { near, server, far, back, socket, browser }
+        Self { near, server, far, back, socket, browser, is_cut }
     }
 
     /// Where the service sees the browser.
@@ -65,11 +77,18 @@ impl Relay {
         self.far.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Nothing comes through any more, either way, until [`Self::rebind`].
+    fn stop(&self) {
+        self.back.abort();
+        self.is_cut.store(true, Ordering::Relaxed);
+    }
+
     /// Forgets the way: from now on the browser is behind another port, and nothing comes by the
     /// old one.
     async fn rebind(&mut self) -> Arc<UdpSocket> {
         let outer = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
         self.back.abort();
+        self.is_cut.store(false, Ordering::Relaxed);
         let (socket, browser) = (self.socket.clone(), self.browser.clone());
         self.back = tokio::spawn(carry_back(outer.clone(), socket, browser));
         std::mem::replace(
@@ -105,8 +124,7 @@ impl Relayed {
     /// Offers, and is answered; nothing has been sent yet.
     async fn answered(service: &Serving) -> Self {
         let (line, offer) = Line::offer().await.unwrap();
-        let lines = offer.split_inclusive('\n');
-        let offer: String = lines.filter(|line| !line.starts_with("a=candidate")).collect();
+        let offer = without_candidates(&offer);
         let posted = whip(service, offer).await.error_for_status().unwrap();
         let place = posted.headers()["location"].to_str().unwrap();
         let place = format!("{}{place}", base(service));
@@ -122,6 +140,10 @@ impl Relayed {
     async fn connect(&mut self) {
         self.line.accept(self.answer.clone()).await.unwrap();
     }
+}
+
+fn without_candidates(sdp: &str) -> String {
+    sdp.split_inclusive('\n').filter(|line| !line.starts_with("a=candidate")).collect()
 }
 
 async fn whip(service: &Serving, offer: String) -> reqwest::Response {
@@ -256,7 +278,8 @@ async fn what_is_sent_to_hurt_a_browsers_call_is_refused_and_counted_and_the_cal
     let messages = figure(&service, "cordboard_browser_refusals_total{what=\"message\"}").await;
     println!(
         "{early} datagrams sent before and {sent} in the call, {garbage} refused; {tried} \
-         descriptions, {offers} refused, {messages} not even read; memory grew by {} KiB, the log by {logged} lines; {heard} packets heard after it; {media}",
+         descriptions, {offers} refused, {messages} not even read; memory \
+         grew by {} KiB, the log by {logged} lines; {heard} packets heard after it; {media}",
         grown / 1024,
     );
     assert!(heard > 50, "{heard} packets came");
@@ -375,4 +398,66 @@ async fn a_whip_client_restarts_ice_by_a_part_of_a_description_and_talks_on() {
     assert_eq!(reqwest::Client::new().delete(&place).send().await.unwrap().status().as_u16(), 200);
     let call = service.api.ended_call_of("browser:").await;
     assert_eq!(call["cause"], "bye", "{call}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sentence_that_was_said_while_nothing_came_from_the_browser_is_said_again() {
+    let service = Serving::start("[turn]\nno_input_ms = 20000");
+    let (mut line, offer) = Line::offer().await.unwrap();
+    let mut socket = connect(&service).await;
+    let token = given_token(&service).await;
+    let offer = without_candidates(&offer);
+    say(&mut socket, json!({ "type": "begin", "token": token, "sdp": offer })).await;
+    let answer = awaits(&mut socket, "answer").await;
+    let candidate = awaits(&mut socket, "candidate").await;
+    let candidate = candidate["candidate"]["candidate"].as_str().unwrap();
+    let port: u16 = candidate.split(' ').nth(5).unwrap().parse().unwrap();
+    let mut relay = Relay::towards(SocketAddr::from(([127, 0, 0, 1], port))).await;
+    let near = format!(" {} typ host", relay.near.port());
+    let candidate = candidate.replace(&format!(" {port} typ host"), &near);
+    line.accept(format!("{}a={candidate}\r\n", answer["sdp"].as_str().unwrap())).await.unwrap();
+    let id = answer["call"].as_str().unwrap();
+    let mut encoder = Encoder::new(Codec::Opus);
+    let before = tokio::time::timeout(PATIENCE, async {
+        // Within the first sentence, and past its begin.
+        loop {
+            tokio::select! {
+                shown = awaits(&mut socket, "assistant") => {
+                    if words(&shown["heard"]) >= 2 {
+                        return shown;
+                    }
+                }
+                () = speak(&mut line, &mut encoder, &[], 500) => {}
+            }
+        }
+    });
+    let before = before.await.unwrap();
+    relay.stop();
+    let held = service.api.entry(id, |entry| entry["what"] == "held");
+    tokio::select! {
+        _ = held => {}
+        () = speak(&mut line, &mut encoder, &[], 3_000) => panic!("nobody notices"),
+    }
+    let mut last = before.clone();
+    while let Ok(message) =
+        tokio::time::timeout(Duration::from_millis(200), awaits(&mut socket, "assistant")).await
+    {
+        last = message;
+    }
+    relay.rebind().await;
+    let resumed = service.api.entry(id, |entry| entry["what"] == "resumed");
+    tokio::select! {
+        _ = resumed => {}
+        () = speak(&mut line, &mut encoder, &[], 3_000) => panic!("it is not back"),
+    }
+    let after = tokio::select! {
+        shown = awaits(&mut socket, "assistant") => shown,
+        () = speak(&mut line, &mut encoder, &[], 3_000) => panic!("nothing is said"),
+    };
+    // The lines before it, which ended meanwhile, are taken for heard.
+    println!("cut at {before}; until it was noticed {last}; on at {after}");
+    assert_eq!(last["prompt"], after["prompt"], "{before} {last} {after}");
+    assert!(words(&after["heard"]) < words(&last["heard"]), "{last} {after}");
+    say(&mut socket, json!({ "type": "bye" })).await;
+    awaits(&mut socket, "ended").await;
 }

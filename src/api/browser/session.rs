@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use cordboard_audio::playout::FAR_BUFFER;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::wire::{FromPage, ToPage};
@@ -38,6 +39,8 @@ const REMEMBERED: usize = 40;
 const SAID: usize = 64;
 /// More than this is not believed of a browser's buffer.
 const FAR_BUFFER_MS_MAX: u32 = 5_000;
+/// Absence is noticed within some seconds; what was said before is taken for heard.
+const UNHEARD_MAX: Duration = Duration::from_secs(10);
 
 /// Why a call does not begin.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +161,7 @@ impl Browsers {
             line: None,
             said_last: VecDeque::new(),
             held: false,
+            far_buffer: FAR_BUFFER,
         };
         tokio::spawn(async move {
             let (browsers, call) = (running.browsers.clone(), running.call.clone());
@@ -215,6 +219,8 @@ struct Running {
     said_last: VecDeque<ToPage>,
     /// Whether the caller has put us on hold.
     held: bool,
+    /// What the browser holds that it has not played, as it said last.
+    far_buffer: Duration,
 }
 
 impl Running {
@@ -296,6 +302,9 @@ impl Running {
                 let was_away = self.gone_at.take().is_some() && self.connected;
                 self.connected = true;
                 // Who put us on hold before is not talked to for having been away.
+                if was_away {
+                    self.peer.end.tell(Word::FarBuffer(self.far_buffer));
+                }
                 match was_away {
                     true if self.held => false,
                     true => self.peer.end.tell(Word::Held(false)),
@@ -304,6 +313,10 @@ impl Running {
             }
             PeerEvent::Away if self.connected && self.gone_at.is_none() => {
                 self.gone_at = Some(clock::monotonic() + self.away_most);
+                // What was sent since the browser was heard last has not reached it: it is said
+                // again, so far as it belongs to the sentence that is being spoken.
+                let unheard = self.peer.end.silent_for().min(UNHEARD_MAX) + self.far_buffer;
+                self.peer.end.tell(Word::FarBuffer(unheard));
                 self.peer.end.tell(Word::Held(true));
             }
             PeerEvent::Away => {}
@@ -360,8 +373,11 @@ impl Running {
             }
             FromPage::Stats { buffer_ms, rtt_ms } => {
                 let held = buffer_ms.saturating_add(rtt_ms.unwrap_or(0) / 2);
-                let held = Duration::from_millis(held.min(FAR_BUFFER_MS_MAX).into());
-                end.tell(Word::FarBuffer(held));
+                self.far_buffer = Duration::from_millis(held.min(FAR_BUFFER_MS_MAX).into());
+                // Of what was sent to who is away, nothing is known yet.
+                if self.gone_at.is_none() {
+                    end.tell(Word::FarBuffer(self.far_buffer));
+                }
             }
             FromPage::Bye => self.end(EndCause::Bye),
             // A muted microphone sends silence; the rest comes first or not at all.

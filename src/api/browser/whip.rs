@@ -101,7 +101,7 @@ fn tag(ours: &str) -> Result<HeaderValue, ApiFault> {
     responses(
         (
             status = 200,
-            description = "ICE begins anew: our part of the description; `ETag` is the new session.",
+            description = "ICE begins anew: our part of it; `ETag` is the new session.",
             content_type = "application/trickle-ice-sdpfrag"
         ),
         (status = 204, description = "The candidates are taken."),

@@ -182,6 +182,11 @@ impl BrowserEnd {
         self.words.try_send(word).is_ok()
     }
 
+    /// How long nothing has come from the browser.
+    pub(crate) fn silent_for(&self) -> Duration {
+        self.gate.silent_for()
+    }
+
     /// What was agreed on.
     fn agreed(&self, sound: u8, keys: Option<u8>) {
         self.types.sound.store(sound.into(), Ordering::Release);

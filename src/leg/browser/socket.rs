@@ -30,6 +30,8 @@ pub(super) struct Gate {
     opened: AtomicU64,
     /// Media that did not.
     unopened: AtomicU64,
+    /// When something came last that nobody else can have sent, ms.
+    heard_ms: AtomicU64,
 }
 
 impl Gate {
@@ -40,6 +42,7 @@ impl Gate {
 
     /// A packet has been opened by the browser's key.
     pub(super) fn opened(&self) {
+        self.heard();
         if self.opened.fetch_add(1, Ordering::Relaxed) == 0 {
             // What came before there were keys is not held against anybody.
             self.media.store(1, Ordering::Relaxed);
@@ -60,6 +63,17 @@ impl Gate {
         self.refused.load(Ordering::Relaxed) + self.unopened.load(Ordering::Relaxed)
     }
 
+    /// How long nothing has come from the browser.
+    pub(super) fn silent_for(&self) -> Duration {
+        let heard_at = Duration::from_millis(self.heard_ms.load(Ordering::Relaxed));
+        clock::monotonic().saturating_sub(heard_at)
+    }
+
+    fn heard(&self) {
+        let now_ms = u64::try_from(clock::monotonic().as_millis()).unwrap_or(u64::MAX);
+        self.heard_ms.store(now_ms, Ordering::Relaxed);
+    }
+
     fn is_agreed(&self) -> bool {
         self.opened.load(Ordering::Relaxed) > 0
     }
@@ -71,10 +85,11 @@ impl Gate {
     fn admit(&self, datagram: &[u8], from: SocketAddr) -> Option<Admitted> {
         let admitted = self.door().admit(datagram, from, self.is_agreed());
         match admitted {
-            None => self.refused.fetch_add(1, Ordering::Relaxed),
-            Some(Admitted::Media) => self.media.fetch_add(1, Ordering::Relaxed),
-            Some(_) => 0,
-        };
+            None => drop(self.refused.fetch_add(1, Ordering::Relaxed)),
+            Some(Admitted::Media) => drop(self.media.fetch_add(1, Ordering::Relaxed)),
+            Some(Admitted::Check | Admitted::Answer) => self.heard(),
+            Some(Admitted::Handshake) => {}
+        }
         admitted
     }
 }
