@@ -1381,7 +1381,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description ICE begins anew: our part of the description; `ETag` is the new session. */
+            /** @description ICE begins anew: our part of it; `ETag` is the new session. */
             200: {
                 headers: {
                     [name: string]: unknown;

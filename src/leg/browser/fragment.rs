@@ -67,7 +67,8 @@ mod tests {
     #[test]
     fn an_offer_is_made_of_the_last_and_a_part() {
         let part = "a=ice-ufrag:new1\r\na=ice-pwd:ANewSecretOfTheClient+/\r\n\
-                    m=audio 9 RTP/AVP 0\r\na=mid:0\r\na=candidate:2 1 udp 1 192.0.2.2 9 typ host\r\n";
+                    m=audio 9 RTP/AVP 0\r\na=mid:0\r\n\
+                    a=candidate:2 1 udp 1 192.0.2.2 9 typ host\r\n";
         let offer = offered(LAST, part).expect("a session is named");
         let expected = "v=0\r\na=ice-ufrag:new1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\n\
                         a=ice-pwd:ANewSecretOfTheClient+/\r\n\
