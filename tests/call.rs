@@ -13,6 +13,8 @@ mod captions;
 mod clocks;
 #[path = "call/detector.rs"]
 mod detector;
+#[path = "call/exact.rs"]
+mod exact;
 #[path = "call/faults.rs"]
 mod faults;
 #[path = "call/footing.rs"]

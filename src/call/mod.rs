@@ -42,7 +42,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordboard_audio::{Frame, MediaTime, SampleRate};
+use cordboard_audio::{Frame, MediaTime, SampleRate, tone};
 use cordboard_models::speech::Expectation;
 
 pub use border::{
@@ -116,6 +116,21 @@ pub struct Tones {
     pub waiting: Arc<[f32]>,
     /// Something could not be said.
     pub sorry: Arc<[f32]>,
+}
+
+impl Tones {
+    /// Those that every call has.
+    #[must_use]
+    pub fn usual() -> Self {
+        let rate = SampleRate::NARROW;
+        Self { accept: tone::beep(rate), waiting: tone::tick(rate), sorry: tone::beep(rate) }
+    }
+}
+
+/// The music that waiting callers hear where nobody has brought another.
+#[must_use]
+pub fn usual_music() -> Arc<[f32]> {
+    tone::hold_music(SampleRate::NARROW, 1)
 }
 
 /// Why an input was not taken.

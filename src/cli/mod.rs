@@ -1,6 +1,7 @@
 //! The command line: one file a command.
 
 mod check;
+mod exact;
 mod flow;
 mod models;
 mod place;
@@ -72,7 +73,8 @@ enum Command {
         #[command(subcommand)]
         command: models::ModelsCommand,
     },
-    /// Place scenarios and recorded calls on whoever answers, and score what came; tune turn-taking.
+    /// Place scenarios on whoever answers and score what came; play recorded calls again; tune
+    /// turn-taking.
     Replay(Box<replay::ReplayArguments>),
     /// Look after flows.
     Flow {

@@ -1,4 +1,5 @@
-//! `cordboard replay`: calls placed and scored (`place`), and the tuning bench of turn-taking.
+//! `cordboard replay`: calls placed and scored (`place`), recorded calls played again (`exact`), and
+//! the tuning bench of turn-taking.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,13 +7,15 @@ use std::path::{Path, PathBuf};
 use clap::{ArgGroup, Args, ValueEnum};
 
 use super::place::{self, PlaceArguments};
-use super::{Fault, say, settings};
+use super::{Fault, exact, say, settings};
 use crate::replay::turns::{self, Bench, Engine, Half, Kind};
 use crate::shell;
 
 #[derive(Debug, Args)]
 #[command(group(
-    ArgGroup::new("what").required(true).args(["turns", "make_turns", "scenarios", "compare"])
+    ArgGroup::new("what")
+        .required(true)
+        .args(["turns", "make_turns", "scenarios", "compare", "exact"])
 ))]
 pub(super) struct ReplayArguments {
     #[command(flatten)]
@@ -32,6 +35,8 @@ pub(super) struct ReplayArguments {
     /// Another seed makes other recordings; the same makes the same, for --make-turns.
     #[arg(long, default_value_t = 1, conflicts_with = "turns")]
     seed: u64,
+    #[command(flatten)]
+    exact: exact::ExactArguments,
     /// Only this half: settings are chosen on the one and reported on the other.
     #[arg(long, requires = "turns")]
     half: Option<Half>,
@@ -45,8 +50,9 @@ pub(super) struct ReplayArguments {
     /// Write what the room measures of each silence, a JSON line each.
     #[arg(long, value_name = "FILE", requires = "turns")]
     features: Option<PathBuf>,
-    /// TOML file of settings: [turn] is what is scored, [models] names weights and voices.
-    #[arg(short, long)]
+    /// TOML file of settings: [turn] is what is scored, [models] names weights and voices, [store]
+    /// has the recorded calls.
+    #[arg(short, long, conflicts_with = "make_turns")]
     config: Option<PathBuf>,
 }
 
@@ -73,6 +79,9 @@ impl EngineChoice {
 
 /// Makes material, or scores by it.
 pub(super) fn run(arguments: &ReplayArguments) -> Result<(), Fault> {
+    if arguments.exact.are_given() {
+        return exact::run(&arguments.exact, arguments.config.as_deref());
+    }
     if let (Some(folder), Some(from)) = (&arguments.make_turns, &arguments.from) {
         return make(folder, from, arguments.seed);
     }
@@ -89,7 +98,8 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<(), Fault> {
     if let [first, second] = &arguments.compare[..] {
         return place::compare(first, second);
     }
-    Err("nothing to be done; name a folder with --turns or --make-turns".into())
+    Err("nothing to be done: name scenarios and --to, or --exact, --turns, --make-turns, --compare"
+        .into())
 }
 
 fn make(folder: &Path, from: &Path, seed: u64) -> Result<(), Fault> {

@@ -2,9 +2,10 @@
 //!
 //! The seed of call replay: a script says what is said or keyed and when, measured by what the far
 //! end does, and the phone keeps both sides' sound. `turns` scores the floor by labelled
-//! recordings. Deliberately absent yet: load.
+//! recordings; `exact` plays recorded calls again. Deliberately absent yet: load.
 
 pub mod calls;
+pub mod exact;
 mod likeness;
 mod phone;
 pub mod record;

@@ -2,9 +2,11 @@
 //! bit for bit.
 //!
 //! A record is a kind and its bytes; numbers are little-endian, texts and lists carry their length
-//! before them. The reader refuses what it does not know; it never guesses.
+//! before them. The reader refuses what it does not know; it never guesses. What must be known
+//! beside the inputs stands in the `header`.
 
 mod fields;
+mod header;
 
 use std::time::Duration;
 
@@ -13,14 +15,12 @@ use cordboard_models::speech::{
     AnswerEvent, Hypothesis, HypothesisKind, Ranked, Speech, SpokenWord, ToolCall, Word,
 };
 
-use crate::call::{CallFacts, EndCause, EngineRole, Input, JobId, LegEvent, MediaPacket, Network};
+use crate::call::{EndCause, EngineRole, Input, JobId, LegEvent, MediaPacket, Network};
 use crate::conversation::ToolOutcome;
 use crate::escalation::AgentRef;
 use crate::timeline::{LegRole, ToolVerdict};
 use fields::{Reader, Writer};
-
-/// Version of the form; stands in the file's header.
-pub const RECORD_VERSION: u8 = 1;
+pub use header::{Header, HeaderFault, RECORD_VERSION, header, read_header};
 
 /// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,27 +61,6 @@ const STOP: u8 = 13;
 const ANSWERED: u8 = 20;
 const FAILED_OVER: u8 = 21;
 const SOUND_JUDGED: u8 = 22;
-
-/// Writes what must be known beside the inputs: with them and the flow of that version, the call
-/// can be run again.
-#[must_use]
-pub fn header(facts: &CallFacts) -> Vec<u8> {
-    let mut to = Writer::default();
-    to.byte(RECORD_VERSION);
-    to.text(env!("CARGO_PKG_VERSION"));
-    to.text(&facts.id.0);
-    to.text(&facts.from);
-    to.text(&facts.to);
-    to.byte(u8::from(facts.outbound.is_some()));
-    to.number(facts.wall_unix_ms);
-    to.text(&facts.local.to_string());
-    to.number(facts.seed);
-    to.text(facts.flow.name());
-    to.text(facts.flow.version());
-    to.text(&facts.links.timeline);
-    to.text(facts.links.recording.as_deref().unwrap_or_default());
-    to.into_bytes()
-}
 
 /// Writes an input: its kind and its bytes.
 #[must_use]

@@ -36,7 +36,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use cordboard_audio::{SampleRate, tone};
 use cordboard_models::turn_end::TextJudge;
 use cordboard_sip::access::{Access, AccessError};
 use cordboard_sip::bans::BanRule;
@@ -47,7 +46,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::call::{CallSettings, RESCUED, STILL_THERE, STOPPING, Tones};
+use crate::call::{CallSettings, RESCUED, STILL_THERE, STOPPING, Tones, usual_music};
 use crate::clock;
 use crate::conversation::{Flow, FlowFault};
 use crate::desk::{AgentProfile, DeskSettings, QueueRules};
@@ -701,7 +700,6 @@ pub(crate) fn call_settings(settings: &Settings) -> CallSettings {
         };
         (queue.name.clone(), Arc::new(rules))
     });
-    let rate = SampleRate::NARROW;
     CallSettings {
         turn: TurnSettings {
             voice_on: turn.speech_on,
@@ -733,11 +731,7 @@ pub(crate) fn call_settings(settings: &Settings) -> CallSettings {
         no_media_end: Duration::from_secs(settings.sip.no_media_end_s),
         hold_end: Duration::from_secs(settings.sip.hold_end_s),
         record: settings.store.recording,
-        music: tone::hold_music(rate, 1),
-        tones: Tones {
-            accept: tone::beep(rate),
-            waiting: tone::tick(rate),
-            sorry: tone::beep(rate),
-        },
+        music: usual_music(),
+        tones: Tones::usual(),
     }
 }

@@ -87,7 +87,7 @@ impl Seat {
     pub(super) fn open(new: NewCall, services: &Services, judge: &mut dyn EndOfTurn) -> Self {
         let name = new.facts.id.clone();
         let inbound = new.leg.is_some();
-        let inputs = services.store.inputs(&name, &record::header(&new.facts));
+        let inputs = services.store.inputs(&name, || record::header(&new.facts, &new.settings));
         let mut seat = Self {
             id: new.seat,
             name,

@@ -47,7 +47,7 @@ struct Inner {
 impl Database {
     /// Opens nothing yet.
     pub(super) fn new(folder: &Path) -> Self {
-        let path = folder.join("cordboard.sqlite");
+        let path = file(folder);
         let pool = RwLock::new(connect(&path));
         Self(Arc::new(Inner { path, pool, opened: Mutex::default() }))
     }
@@ -96,6 +96,19 @@ impl Database {
     pub(super) fn aside(&self) -> PathBuf {
         aside(&self.0.path)
     }
+}
+
+/// Connections that only read, beside whoever writes.
+pub(super) fn read_only(folder: &Path) -> SqlitePool {
+    let options = SqliteConnectOptions::new()
+        .filename(file(folder))
+        .read_only(true)
+        .busy_timeout(Duration::from_secs(2));
+    SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options)
+}
+
+fn file(folder: &Path) -> PathBuf {
+    folder.join("cordboard.sqlite")
 }
 
 /// Whether SQLite says that the file is damaged, or is none of its own.

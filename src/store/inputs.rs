@@ -162,6 +162,8 @@ pub struct Inputs {
     pub records: Vec<InputRecord>,
     /// Whether that is all of them.
     pub complete: bool,
+    /// Where they are damaged, a byte of the file; none where they only break off.
+    pub damaged_at: Option<usize>,
 }
 
 /// Why a record of inputs cannot be read.
@@ -198,20 +200,28 @@ pub fn read_inputs(path: &Path) -> Result<Inputs, InputsFault> {
     let Found::Frame { text, next } = frame_at(&bytes, INPUTS_HEAD.len(), INPUT_BYTES_MAX) else {
         return Err(unsupported());
     };
-    let mut inputs = Inputs { header: text.to_vec(), records: Vec::new(), complete: false };
+    let header = text.to_vec();
+    let mut inputs = Inputs { header, records: Vec::new(), complete: false, damaged_at: None };
     let mut at = next;
-    while let Found::Frame { text, next } = frame_at(&bytes, at, INPUT_BYTES_MAX) {
-        if text.is_empty() {
-            inputs.complete = next == bytes.len();
-            break;
+    loop {
+        let (text, next) = match frame_at(&bytes, at, INPUT_BYTES_MAX) {
+            Found::Frame { text, next } => (text, next),
+            Found::Short => return Ok(inputs),
+            Found::Damaged => break,
+        };
+        if text.is_empty() && next == bytes.len() {
+            inputs.complete = true;
+            return Ok(inputs);
         }
-        let Some((number, record)) = input(text) else { break };
-        if number != inputs.records.len() as u64 {
-            break;
+        match input(text) {
+            Some((number, record)) if number == inputs.records.len() as u64 => {
+                inputs.records.push(record);
+            }
+            Some(_) | None => break,
         }
-        inputs.records.push(record);
         at = next;
     }
+    inputs.damaged_at = Some(at);
     Ok(inputs)
 }
 

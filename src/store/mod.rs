@@ -223,10 +223,11 @@ impl Store {
     }
 
     /// Begins the record of a call's inputs; none where the settings say so or the name is no ULID.
+    /// Where there is none, nothing is asked for its header.
     #[must_use]
-    pub fn inputs(&self, call: &CallId, header: &[u8]) -> Option<InputsWriter> {
+    pub fn inputs(&self, call: &CallId, header: impl FnOnce() -> Vec<u8>) -> Option<InputsWriter> {
         let wanted = self.0.options.keep_inputs && is_call_id(&call.0);
-        wanted.then(|| InputsWriter::begin(call.clone(), header, self.0.messages.clone()))
+        wanted.then(|| InputsWriter::begin(call.clone(), &header(), self.0.messages.clone()))
     }
 
     /// Projects the spool into the database until told to stop, and then what is still to be done.
@@ -380,6 +381,32 @@ fn recordings_folder(folder: &Path) -> PathBuf {
 
 fn inputs_folder(folder: &Path) -> PathBuf {
     folder.join("inputs")
+}
+
+/// Path of a call's record of inputs in the folder of a store, which need not be open; none where
+/// the name is no ULID.
+#[must_use]
+pub fn inputs_of(folder: &Path, call: &CallId) -> Option<PathBuf> {
+    is_call_id(&call.0).then(|| inputs::path(&inputs_folder(folder), call))
+}
+
+/// The calls whose inputs are kept in the folder of a store, the oldest first.
+///
+/// # Errors
+/// What the disk says; a folder that is not there has none.
+pub fn calls_with_inputs(folder: &Path) -> io::Result<Vec<CallId>> {
+    let entries = match fs::read_dir(inputs_folder(folder)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut calls = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let call = name.to_str().and_then(|name| name.strip_suffix(".bin"));
+        calls.extend(call.filter(|call| is_call_id(call)).map(|call| CallId(call.to_owned())));
+    }
+    calls.sort();
+    Ok(calls)
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 //! The answers are a fraction of a second old, for live calls too. Absent: how they look on the
 //! wire (`api`).
 
+use std::path::Path;
+
 use sqlx::SqlitePool;
 
-use super::StoreFault;
+use super::{StoreFault, database};
 use crate::timeline::CallId;
 
 /// A call as the database has it.
@@ -68,6 +70,13 @@ pub struct Queries {
 }
 
 impl Queries {
+    /// Asks the database in the folder of a store, which another process may have open; writes
+    /// nothing.
+    #[must_use]
+    pub fn read_only(folder: &Path) -> Self {
+        Self { pool: database::read_only(folder) }
+    }
+
     pub(super) const fn new(pool: SqlitePool) -> Self {
         Self { pool }
     }

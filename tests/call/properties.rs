@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use cordboard::call::{Call, Input, LegEvent, Output};
-use cordboard::replay::record;
-use cordboard::timeline::{Entry, LegRole, ToolVerdict, What};
+use cordboard::call::{Input, LegEvent};
+use cordboard::replay::exact::{first_difference, rebuilt};
+use cordboard::timeline::{LegRole, ToolVerdict, What};
 use proptest::prelude::*;
 
+use super::exact;
 use super::office::Habit;
 use super::services::{Ears, Mouth, ToolLine};
 use super::silence;
@@ -131,6 +132,9 @@ fn happens(world: &mut World, act: Act) {
 /// What is promised of every call that is over, and whether it was kept.
 pub(crate) type Promise = fn(&World) -> Result<(), String>;
 
+/// The promise that a call played from its record is the same.
+pub(crate) const RECORD: &str = "record";
+
 /// Each by the name that it is told by.
 pub(crate) const PROMISES: [(&str, Promise); 8] = [
     ("silence", nobody_waits_for_long),
@@ -140,7 +144,7 @@ pub(crate) const PROMISES: [(&str, Promise); 8] = [
     ("hand-over", who_accepts_is_brought_together_with_the_caller),
     ("office", the_office_is_left_as_it_was),
     ("timeline", the_timeline_is_in_order),
-    ("record", runs_again),
+    (RECORD, runs_again),
 ];
 
 /// What the caller is being told then is said to its end.
@@ -255,27 +259,10 @@ fn the_timeline_is_in_order(world: &World) -> Result<(), String> {
 }
 
 fn runs_again(world: &World) -> Result<(), String> {
-    let (facts, settings) = world.rung.clone();
-    let mut call = Call::new(facts, settings);
-    let mut entries: Vec<Entry> = vec![];
-    let mut drain = |call: &mut Call| loop {
-        match call.poll_output() {
-            Output::Entry(entry) => entries.push(entry),
-            Output::Wait(_) | Output::Over => return,
-            _ => {}
-        }
-    };
-    drain(&mut call);
-    for (now, kind, bytes) in &world.tape {
-        let input = record::decode(*kind, bytes).expect("what was encoded can be decoded");
-        call.handle_input(*now, input).expect("it was taken the first time");
-        drain(&mut call);
+    match first_difference(&exact::kept(world), &rebuilt(&exact::recorded(world))) {
+        None => Ok(()),
+        Some(difference) => Err(difference.to_string()),
     }
-    let text = |entry: &Entry| serde_json::to_string(entry).expect("entries are data");
-    let again = world.entries.len() == entries.len();
-    holds(again, || "it has another number of entries".to_owned())?;
-    let other = world.entries.iter().zip(&entries).find(|(a, b)| text(a) != text(b));
-    holds(other.is_none(), || format!("{other:?}"))
 }
 
 /// What holds of every call that is over.

@@ -16,6 +16,7 @@ mod calls;
 mod codecs;
 mod corpora;
 mod demo;
+mod exact;
 mod floods;
 mod garbage;
 mod impatience;

@@ -64,17 +64,17 @@ async fn nothing_is_recorded_unless_wanted_and_nothing_under_a_strange_name() {
     let wanted = StoreOptions { recording: false, keep_inputs: false, ..options(folder.path()) };
     let store = Store::open(wanted).await.unwrap();
     assert!(store.recorder(&call(1)).is_none());
-    assert!(store.inputs(&call(1), b"").is_none());
+    assert!(store.inputs(&call(1), || b"".to_vec()).is_none());
     let other = TempDir::new().unwrap();
     let store = Store::open(options(other.path())).await.unwrap();
     let strange = CallId("../../evil".into());
     assert!(store.recorder(&strange).is_none());
-    assert!(store.inputs(&strange, b"").is_none());
+    assert!(store.inputs(&strange, || b"".to_vec()).is_none());
     assert!(store.recording(&strange).is_none());
 }
 
 async fn written(store: &Store, records: &[InputRecord]) -> std::path::PathBuf {
-    let mut inputs = store.inputs(&call(1), b"seed and build").unwrap();
+    let mut inputs = store.inputs(&call(1), || b"seed and build".to_vec()).unwrap();
     for record in records {
         inputs.write(record.at, record.kind, &record.bytes);
     }

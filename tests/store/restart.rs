@@ -27,7 +27,7 @@ async fn child_that_is_killed() {
     store.append(&call(1), &ended(100));
     store.append(&call(2), &rang(2));
     let mut recorder = store.recorder(&call(2)).unwrap();
-    let mut inputs = store.inputs(&call(2), b"header").unwrap();
+    let mut inputs = store.inputs(&call(2), || b"header".to_vec()).unwrap();
     for step in 1..=ENTRIES {
         store.append(&call(2), &entry(step * 20, What::Answered));
         recorder.write(&[1; 160], &[-1; 160]);

@@ -19,7 +19,7 @@ fn keep(running: &Running, call: &CallId, is_over: bool) {
     running.store.append(call, &rang(1));
     let mut recorder = running.store.recorder(call).unwrap();
     (0..20).for_each(|_| recorder.write(&[1; 160], &[2; 160]));
-    let inputs = running.store.inputs(call, b"header").unwrap();
+    let inputs = running.store.inputs(call, || b"header".to_vec()).unwrap();
     if is_over {
         assert!(recorder.finish().complete && inputs.finish());
         running.store.append(call, &ended(900));

@@ -41,7 +41,7 @@ impl<'a> Check<'a> {
     }
 
     /// Examines everything; the flow is good only where no fault was found.
-    pub(super) fn flow(&mut self, overrides: &BTreeMap<String, String>, version: String) -> Flow {
+    pub(super) fn flow(&mut self, overrides: &BTreeMap<String, String>, text: &str) -> Flow {
         let mut variables = self.file.variables.clone();
         for (name, value) in overrides {
             // An override for a variable of another flow is not this flow's fault.
@@ -74,7 +74,8 @@ impl<'a> Check<'a> {
             variables: Arc::clone(&self.variables),
             environment: Arc::clone(&self.environment),
             hours,
-            version,
+            version: super::version(text),
+            text: text.into(),
         }
     }
 

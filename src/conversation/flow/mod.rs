@@ -50,6 +50,7 @@ pub struct Flow {
     environment: Arc<Environment<'static>>,
     hours: OpenHours,
     version: String,
+    text: Arc<str>,
 }
 
 /// A slot, ready to run.
@@ -164,7 +165,7 @@ impl Flow {
         let flow = match serde_json::from_value::<FlowFile>(located.json.clone()) {
             Ok(file) => {
                 let mut check = check::Check::new(&file, &located);
-                let flow = check.flow(overrides, version(text));
+                let flow = check.flow(overrides, text);
                 faults.extend(check.into_faults());
                 Some(flow)
             }
@@ -202,6 +203,20 @@ impl Flow {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Its text; with [`Flow::overrides`] it can be read again.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The values of its variables that are not the text's own.
+    #[must_use]
+    pub fn overrides(&self) -> BTreeMap<String, String> {
+        let own = &self.file.variables;
+        let other = self.variables.iter().filter(|(name, value)| own.get(*name) != Some(value));
+        other.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     /// Names of the queues that it hands over to; the first is the usual one.
