@@ -1,13 +1,20 @@
-//! `cordboard replay --exact`: recorded calls played again from their inputs.
+//! `cordboard replay --exact`: recorded calls played again from their inputs, as they were or
+//! otherwise.
+
+mod with;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{Fault, say, settings};
+use crate::conversation::{Flow, FlowFault};
 use crate::replay::exact::{
-    Difference, ExactFault, Flows, Recorded, first_difference, kept_timeline, rebuilt, summary,
+    Difference, ExactFault, Flows, Otherwise, Recorded, differences, first_difference,
+    kept_timeline, otherwise, rebuilt, summary,
 };
+use crate::settings::Settings;
+use crate::shell;
 use crate::store::{calls_with_inputs, inputs_of};
 use crate::timeline::CallId;
 
@@ -20,6 +27,13 @@ pub(super) struct ExactArguments {
     /// of records (.bin), or "all".
     #[arg(long, value_name = "CALL", num_args = 1..)]
     exact: Vec<String>,
+    /// What would have happened under another setting of a call, as in turn.sure_pause_ms=200; may
+    /// be given more than once.
+    #[arg(long, value_name = "NAME=VALUE", requires = "exact")]
+    with: Vec<String>,
+    /// What would have happened with this flow.
+    #[arg(long, value_name = "FILE", requires = "exact")]
+    with_flow: Option<PathBuf>,
 }
 
 impl ExactArguments {
@@ -30,13 +44,17 @@ impl ExactArguments {
 
 /// Plays them, and fails where one is not what it was.
 pub(super) fn run(arguments: &ExactArguments, config: Option<&Path>) -> Result<(), Fault> {
-    let folder = settings(config)?.store.folder;
-    let records = records(&arguments.exact, &folder)?;
+    let settings = settings(config)?;
+    let folder = &settings.store.folder;
+    let records = records(&arguments.exact, folder)?;
+    if !arguments.with.is_empty() || arguments.with_flow.is_some() {
+        return run_otherwise(arguments, &records, &settings);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut flows = Flows::default();
     let (mut identical, mut faulty) = (0, Vec::new());
     for record in &records {
-        match runtime.block_on(played(record, &folder, &mut flows)) {
+        match runtime.block_on(played(record, folder, &mut flows)) {
             Ok(Played { call, entries, difference: None }) => {
                 identical += 1;
                 say(&format!("{call} identical, {entries} entries"));
@@ -62,6 +80,59 @@ pub(super) fn run(arguments: &ExactArguments, config: Option<&Path>) -> Result<(
             Ok(())
         }
     }
+}
+
+/// Plays them with other settings or another flow, and tells what differs.
+fn run_otherwise(
+    arguments: &ExactArguments,
+    records: &[PathBuf],
+    settings: &Settings,
+) -> Result<(), Fault> {
+    let ExactArguments { with, with_flow, .. } = arguments;
+    let flow_text = with_flow.as_ref().map(|path| {
+        let unreadable = |why| format!("{} cannot be read: {why}", path.display());
+        std::fs::read_to_string(path).map_err(unreadable)
+    });
+    let flow_text = flow_text.transpose()?;
+    let mut voice = shell::open_voice(&settings.models).ok();
+    let (mut flows, mut differing) = (Flows::default(), 0);
+    for record in records {
+        let recorded = Recorded::read(record, &mut flows)?;
+        let mut facts = recorded.facts.clone();
+        if let (Some(text), Some(path)) = (&flow_text, with_flow) {
+            let overrides = facts.flow.overrides();
+            facts.flow = Flow::parse(text, &path.to_string_lossy(), &overrides)
+                .map_err(|faults| lines(&faults))?
+                .into();
+        }
+        let met = with::with(&recorded.settings, facts.leg, with)?;
+        let would_be = otherwise(&recorded, facts, met, voice.as_deref_mut());
+        let found = differences(&rebuilt(&recorded), &would_be.entries);
+        differing += usize::from(!found.is_empty());
+        tell(&recorded.facts.id, arguments, &would_be, &found);
+    }
+    if records.len() > 1 {
+        say(&format!("{differing} of {} would differ", records.len()));
+    }
+    Ok(())
+}
+
+fn tell(call: &CallId, arguments: &ExactArguments, would_be: &Otherwise, found: &[String]) {
+    let flow = arguments.with_flow.iter().map(|path| format!("the flow {}", path.display()));
+    let with: Vec<String> = arguments.with.iter().cloned().chain(flow).collect();
+    say(&format!("{call} with {}", with.join(", ")));
+    would_be.assumptions.iter().for_each(|what| say(&format!("  assumed: {what}")));
+    found.iter().for_each(|line| say(&format!("  {line}")));
+    if found.is_empty() {
+        say("  nothing differs");
+    }
+    if !would_be.is_over {
+        say("  the call is not over three minutes after the end of its record");
+    }
+}
+
+fn lines(faults: &[FlowFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 struct Played {

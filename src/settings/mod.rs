@@ -93,7 +93,29 @@ impl Settings {
         file: Option<&Path>,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsFault> {
-        let settings = Self::extract(&sources(file, variables)?)?;
+        Self::checked(&sources(file, variables)?)
+    }
+
+    /// Reads a text in TOML, and what of `variables` begins with `CORDBOARD_`; a fault of its form
+    /// is told as one of the file `name`.
+    ///
+    /// # Errors
+    /// See [`SettingsFault`].
+    pub fn from_text(
+        text: &str,
+        name: &str,
+        variables: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsFault> {
+        let figment = Figment::new().merge(Toml::string(text));
+        figment.extract::<figment::value::Value>().map_err(|error| SettingsFault::Malformed {
+            path: name.into(),
+            why: error.kind.to_string(),
+        })?;
+        Self::checked(&figment.merge(Environment::new(variables)))
+    }
+
+    fn checked(figment: &Figment) -> Result<Self, SettingsFault> {
+        let settings = Self::extract(figment)?;
         match settings.faults().into_iter().next() {
             Some(fault) => Err(fault),
             None => Ok(settings),

@@ -5,13 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
+use std::collections::BTreeMap;
+
 use cordboard::call::{CallFacts, CallSettings};
+use cordboard::conversation::Flow;
 use cordboard::replay::exact::{
-    ExactFault, Flows, Recorded, first_difference, kept_timeline, rebuilt,
+    ExactFault, Flows, Otherwise, Recorded, differences, first_difference, kept_timeline,
+    otherwise, rebuilt,
 };
 use cordboard::replay::record;
 use cordboard::store::{InputRecord, Store, StoreOptions, calls_with_inputs, inputs_of};
 use cordboard::timeline::{CallId, Entry, What};
+use cordboard_models::scripted::ScriptedSynthesizer;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -90,7 +95,8 @@ async fn stored(folder: &Path, world: &World, is_whole: bool, entries: usize) ->
     assert!(store.flush(PATIENCE));
     stop.cancel();
     projection.await.expect("it does not panic");
-    assert_eq!(calls_with_inputs(folder).expect("a folder of ours"), [call.clone()]);
+    let kept = calls_with_inputs(folder).expect("a folder of ours");
+    assert_eq!(kept, std::slice::from_ref(call));
     inputs_of(folder, call).expect("a name that a call can have")
 }
 
@@ -187,4 +193,104 @@ async fn a_timeline_that_is_not_there_is_told_with_where_it_was_looked_for() {
     stored(folder.path(), world_named(&mut world), true, 0).await;
     let none = kept_timeline(folder.path(), &call).await.expect_err("no timeline").to_string();
     assert!(none.contains("has no timeline of 01JD") && none.contains("--config"), "{none}");
+}
+
+/// What would have happened in a world's call, and what differs.
+fn would_be(
+    world: &World,
+    change: impl FnOnce(&mut CallFacts, &mut CallSettings),
+) -> (Otherwise, Vec<String>) {
+    let recorded = recorded(world);
+    let (mut facts, mut settings) = (recorded.facts.clone(), recorded.settings.clone());
+    change(&mut facts, &mut settings);
+    let would_be = otherwise(&recorded, facts, settings, Some(&mut ScriptedSynthesizer));
+    assert!(would_be.is_over);
+    let found = differences(&rebuilt(&recorded), &would_be.entries);
+    (would_be, found)
+}
+
+#[test]
+fn nothing_differs_where_nothing_is_changed() {
+    let (would_be, found) = would_be(&talked(settings()), |_, _| {});
+    assert_eq!(found, Vec::<String>::new());
+    let always = "the caller speaks, keys and hangs up as recorded, whatever is said";
+    assert_eq!(would_be.assumptions, [always]);
+}
+
+#[test]
+fn a_shorter_pause_takes_the_turns_earlier_by_as_much_and_a_longer_one_later() {
+    let world = talked(settings());
+    for (yes_no, phrase, way) in [(200, 300, "earlier"), (900, 1_500, "later")] {
+        let (_, found) = would_be(&world, |_, settings| {
+            settings.turn.pause.yes_no = Duration::from_millis(yes_no);
+            settings.turn.pause.phrase = Duration::from_millis(phrase);
+        });
+        let turns: Vec<&String> = found.iter().filter(|line| line.starts_with("turn ")).collect();
+        assert!(!turns.is_empty(), "{found:?}");
+        let of = |text: &str| found.iter().find(|line| line.contains(text)).expect(text);
+        let shift = if way == "earlier" { 200 } else { 500 };
+        let yes = of("\"yes\"");
+        assert!(yes.contains(&format!("taken {shift} ms {way}")), "{yes}");
+    }
+}
+
+#[test]
+fn a_longer_pause_merges_the_parts_of_a_number() {
+    let mut world = greeted(World::ringing());
+    world.says("where is my order");
+    world.hears("What is your order number?");
+    world.run(400);
+    world.says("one two three");
+    world.run(1_900);
+    world.says("four five six");
+    world.run(6_000);
+    world.hangs_up();
+    world.ends(10_000);
+    let (would_be, found) = would_be(&world, |_, settings| {
+        settings.turn.pause.digits = Duration::from_millis(2_400);
+    });
+    let merged = found.iter().find(|line| line.contains("merged into"));
+    let merged = merged.unwrap_or_else(|| panic!("{found:#?}\n{}", world.story()));
+    assert!(merged.contains("\"one two three four five six\""), "{merged}");
+    let why = "a turn that was cut or merged has the words that were heard in its stretch";
+    assert!(would_be.assumptions.iter().any(|it| it == why), "{:?}", would_be.assumptions);
+    let read_back = found.iter().any(|line| line.starts_with("said + \"Order 1 2 3 4 5 6."));
+    assert!(read_back, "{found:#?}");
+}
+
+#[test]
+fn another_flow_says_other_lines_and_what_was_never_spoken_is_named() {
+    let world = talked(settings());
+    let (would_be, found) = would_be(&world, |facts, _| {
+        let text = facts.flow.text().replace("What is your order number?", "Which order?");
+        let flow = Flow::parse(&text, "other.yaml", &BTreeMap::new());
+        facts.flow = std::sync::Arc::new(flow.expect("it is good still"));
+    });
+    assert!(
+        found.contains(&"said - \"What is your order number? It has six digits.\"".to_owned()),
+        "{found:#?}"
+    );
+    assert!(found.contains(&"said + \"Which order? It has six digits.\"".to_owned()), "{found:#?}");
+    let spoken = "the line \"Which order? It has six digits.\" was never spoken: the local voice \
+                  speaks it";
+    assert!(would_be.assumptions.iter().any(|it| it == spoken), "{:?}", would_be.assumptions);
+}
+
+#[test]
+fn a_call_that_would_last_longer_goes_on_with_a_silent_caller_and_ends() {
+    let mut world = greeted(World::ringing());
+    world.run(1_000);
+    world.give(cordboard::call::Input::Stop);
+    world.ends(20_000);
+    let mut recorded = recorded(&world);
+    let place = |input: &InputRecord| {
+        let decoded = record::decode(input.kind, &input.bytes);
+        matches!(decoded, Ok(cordboard::call::Input::Stop))
+    };
+    recorded.inputs.retain(|input| !place(input));
+    let (facts, settings) = (recorded.facts.clone(), recorded.settings.clone());
+    let would_be = otherwise(&recorded, facts, settings, None);
+    assert!(would_be.is_over, "{:?}", would_be.entries.last());
+    let silent = "after the end of the record the caller is silent, and waits";
+    assert!(would_be.assumptions.iter().any(|it| it == silent), "{:?}", would_be.assumptions);
 }

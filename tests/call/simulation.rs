@@ -7,9 +7,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cordboard::replay::exact::summary;
+use cordboard::replay::exact::{first_difference, otherwise, summary};
 use cordboard::timeline::What;
 
+use super::exact;
 use super::properties::{PROMISES, Promise, RECORD};
 use super::silence;
 use super::world::World;
@@ -163,4 +164,28 @@ fn noted(world: &World, is_it: impl Fn(&What) -> bool) -> u64 {
 fn silence_ms(world: &World) -> u64 {
     let longest = silence::longest(&world.entries, &world.caller.ticks);
     u64::try_from(longest.lasting.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Calls that are played in worlds made of their records.
+const OTHERWISE: u64 = 40;
+
+#[test]
+fn where_nothing_is_changed_a_world_made_of_the_record_gives_the_same_call() {
+    let calls = setting("OTHERWISE").unwrap_or(OTHERWISE);
+    let mut different = vec![];
+    for seed in 1..=calls {
+        let mut caller = Caller::ringing(seed, None);
+        caller.calls();
+        let recorded = exact::recorded(&caller.world);
+        let (facts, settings) = (recorded.facts.clone(), recorded.settings.clone());
+        let played = otherwise(&recorded, facts, settings, None);
+        let difference = first_difference(&exact::kept(&caller.world), &played.entries);
+        caller.world.entries.clear();
+        caller.world.caller.ticks.clear();
+        different.extend(difference.map(|difference| format!("seed {seed} {difference}")));
+        // Beside what is assumed of every call.
+        let assumed = played.assumptions.len();
+        assert_eq!(assumed, 1, "seed {seed}: {:?}", played.assumptions);
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
 }
