@@ -189,3 +189,27 @@ fn where_nothing_is_changed_a_world_made_of_the_record_gives_the_same_call() {
     }
     assert!(different.is_empty(), "{}", different.join("\n"));
 }
+
+/// Calls that are played with other pauses.
+const OTHER_PAUSES: u64 = 12;
+
+#[test]
+fn with_other_pauses_a_recorded_call_comes_to_an_end_too() {
+    for seed in 1..=OTHER_PAUSES {
+        let mut caller = Caller::ringing(seed, None);
+        caller.calls();
+        let recorded = exact::recorded(&caller.world);
+        caller.world.entries.clear();
+        caller.world.caller.ticks.clear();
+        for factor in [0.4, 1.8] {
+            let mut settings = recorded.settings.clone();
+            let pause = &mut settings.turn.pause;
+            for pause in [&mut pause.yes_no, &mut pause.phrase, &mut pause.digits, &mut pause.open]
+            {
+                *pause = pause.mul_f32(factor);
+            }
+            let played = otherwise(&recorded, recorded.facts.clone(), settings, None);
+            assert!(played.is_over, "seed {seed}, {factor}: {:?}", played.entries.last());
+        }
+    }
+}

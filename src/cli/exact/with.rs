@@ -200,7 +200,7 @@ mod tests {
         let usual = format!("{:?}", met());
         for name in NAMES {
             let value = match name {
-                "turn.barge_in" => "\"cut\"",
+                "turn.barge_in" => "cut",
                 "turn.speech_on" => "0.75",
                 "turn.speech_off" => "0.25",
                 "turn.eager" | "turn.cancel_echo" => "false",
