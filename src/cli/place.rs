@@ -50,6 +50,9 @@ pub(super) struct PlaceArguments {
     /// Begin calls for so long, as in 90s or 2h.
     #[arg(long, value_parser = time, requires = "to")]
     duration: Option<Duration>,
+    /// How long the far end may take to answer, as in 10s.
+    #[arg(long, default_value = "30s", value_parser = time, requires = "to")]
+    answer_within: Duration,
     /// Codec that is offered: pcmu, pcma, g722 or opus; PCMU and PCMA where not said.
     #[arg(long, requires = "to")]
     codec: Option<String>,
@@ -207,6 +210,7 @@ fn plan(arguments: &PlaceArguments, config: Option<&Path>) -> Result<Plan, Fault
         rate_per_s: arguments.rate,
         calls,
         duration: arguments.duration,
+        patience: arguments.answer_within,
         codecs: codecs(arguments.codec.as_deref())?,
         weather: Weather {
             gain_db: arguments.gain,

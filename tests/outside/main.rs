@@ -29,6 +29,7 @@ mod over_tls;
 mod placed;
 mod reached;
 mod refusals;
+mod replay;
 mod ringer;
 mod signals;
 mod start;

@@ -26,8 +26,6 @@ use crate::replay::PhoneError;
 
 const PHASES: usize = 10;
 const PHASE: Duration = Duration::from_millis(2);
-/// How long somebody may take to answer.
-const PATIENCE: Duration = Duration::from_secs(30);
 /// How long after its last call a run listens for what the far ends still say of their ends.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -48,6 +46,8 @@ pub struct Plan {
     pub calls: Option<usize>,
     /// No call is begun later than this.
     pub duration: Option<Duration>,
+    /// How long the far end may take to answer.
+    pub patience: Duration,
     /// What is offered, the dearest first.
     pub codecs: Vec<AudioCodec>,
     /// What is laid over each call.
@@ -271,7 +271,7 @@ impl Desk {
             Ok(leg) => {
                 let signals = signals.expect("set by the dialling just done");
                 let (allowed, weather) = (self.allowed.clone(), self.weather.clone());
-                let of_call = (allowed, PATIENCE, now);
+                let of_call = (allowed, self.plan.patience, now);
                 self.phases[phase].push(Caller::new((leg, signals), take, weather, of_call));
             }
             Err(why) => {

@@ -243,6 +243,7 @@ mod tests {
             turn_ended_ms: taken_ms,
             recognized_ms: taken_ms + 100,
             first_sound_ms: taken_ms + 200,
+            buffer_ms: 40,
         };
         vec![entry(taken_ms + 100, spoke), entry(taken_ms + 200, latency)]
     }

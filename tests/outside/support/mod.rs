@@ -14,7 +14,7 @@ pub(crate) use baresip::{Baresip, has_srtp};
 pub(crate) use caller::{Caller, Packet};
 pub(crate) use service::{Companion, Serving, failed_start, free_udp_port, run, settings};
 pub(crate) use sipp::{Sipp, has};
-pub(crate) use sound::{digits, find, loudest_second, spoken};
+pub(crate) use sound::{digits, find, loudest_second, spoken, write_wav};
 
 /// How long anything is waited for; far above what it takes, for machines that are busy.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
