@@ -15,8 +15,8 @@ use cordboard_sip::negotiation::AudioCodec;
 use super::{Fault, say, say_error, settings, timelines};
 use crate::clock;
 use crate::replay::calls::{
-    Budget, Comparison, Head, Plan, Progress, Report, Run, Scenario, Studio, Summary, Tally,
-    Weather, begin, page, recording,
+    Budget, Comparison, DeedKind, Head, Plan, Progress, Report, Run, Scenario, Studio, Summary,
+    Tally, Weather, begin, page, recording,
 };
 use crate::shell;
 
@@ -32,7 +32,8 @@ pub(super) struct PlaceArguments {
     /// Scenarios (*.yaml), recorded calls (*.wav, the caller left), or folders of them.
     #[arg(value_name = "SCENARIO", requires = "to")]
     pub(super) scenarios: Vec<PathBuf>,
-    /// Whom to ring: sip:user@ADDRESS:PORT. Nothing is sent to another address.
+    /// Whom to ring: sip:user@ADDRESS:PORT, or a WHIP endpoint, http://ADDRESS:PORT/PATH, its token in
+    /// WHIP_TOKEN. Nothing is sent to another address.
     #[arg(long, value_name = "URI", requires = "scenarios")]
     to: Option<String>,
     /// Another address that the far end may have its sound at.
@@ -197,6 +198,14 @@ fn plan(arguments: &PlaceArguments, config: Option<&Path>) -> Result<Plan, Fault
         return Err("--loss is from 0 to 50 percent".into());
     }
     let scenarios = scenarios(arguments, config)?;
+    let whip = to
+        .starts_with("http")
+        .then(|| WhipTarget { url: to.clone(), token: std::env::var("WHIP_TOKEN").ok() });
+    let keys = scenarios.iter().find(|it| it.deeds.iter().any(|deed| deed.kind == DeedKind::Keys));
+    if let (Some(scenario), true) = (keys, whip.is_some()) {
+        let name = &scenario.name;
+        return Err(format!("`{name}` presses keys, for which WHIP has no way: ring by SIP").into());
+    }
     let calls = match (arguments.calls, arguments.duration) {
         (None, None) => Some(scenarios.len().max(arguments.concurrency)),
         (calls, _) => calls,
@@ -204,6 +213,7 @@ fn plan(arguments: &PlaceArguments, config: Option<&Path>) -> Result<Plan, Fault
     let allowed = std::iter::once(host.ip()).chain(arguments.allow.iter().copied());
     Ok(Plan {
         to,
+        whip,
         allowed: allowed.collect(),
         scenarios,
         concurrency: arguments.concurrency,
@@ -224,7 +234,16 @@ fn plan(arguments: &PlaceArguments, config: Option<&Path>) -> Result<Plan, Fault
 
 /// An address, so that nobody's name server decides where the load goes.
 fn host(uri: &str) -> Result<SocketAddr, Fault> {
-    let fault = || format!("`{uri}` is nobody to ring: write sip:user@ADDRESS:PORT, an IP address");
+    let fault = || {
+        format!(
+            "`{uri}` is nobody to ring: write sip:user@ADDRESS:PORT or http://ADDRESS:PORT/PATH, with \
+             an IP address"
+        )
+    };
+    if let Some(rest) = uri.strip_prefix("http://") {
+        let place = rest.split('/').next().unwrap_or(rest);
+        return Ok(place.parse().map_err(|_| fault())?);
+    }
     let rest = uri.strip_prefix("sip:").ok_or_else(fault)?;
     let place = rest.rsplit('@').next().unwrap_or(rest);
     let place = place.split([';', '?']).next().unwrap_or(place);

@@ -263,7 +263,7 @@ async fn far_ends_that_behave_badly_are_told_by_what_they_did() {
         (Manner::Refuses, "refused with 486"),
         (Manner::Redirects, "redirected with 302"),
         (Manner::AnswersInSilence, "not a packet came"),
-        (Manner::AnswersElsewhere, "its sound is at 192.0.2.7:40000, which was not given"),
+        (Manner::AnswersElsewhere, "its sound is at 192.0.2.7, which was not given"),
         (Manner::HangsUpAtOnce, "things left to do"),
     ] {
         let far_end = far_end(manner).await;

@@ -4,6 +4,7 @@
 //! media worker's do; signalling is the SIP endpoint's, on the runtime. A call's sound is stamped by
 //! the system as it comes, so that a late tick of ours is not taken for the far end's.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,9 +17,11 @@ use cordboard_sip::ports::Ports;
 use cordboard_sip::srtp::SrtpPolicy;
 use crossbeam_channel::{Receiver, Sender};
 
+use super::end::LineEnd;
 use super::scenario::Scenario;
 use super::take::{Ending, Take};
 use super::weather::Weather;
+use super::whip::{Whip, WhipTarget};
 use super::wire::{Caller, unanswered};
 use crate::clock;
 use crate::leg::{MediaSettings, PhoneLeg};
@@ -34,6 +37,8 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub struct Plan {
     /// Whom to ring: `sip:user@host:port`, the host an address.
     pub to: String,
+    /// By WHIP instead, and where.
+    pub whip: Option<WhipTarget>,
     /// The addresses that may be rung and that sound may go to; nothing else is.
     pub allowed: Vec<IpAddr>,
     /// What the callers do, in turn.
@@ -255,6 +260,24 @@ impl Desk {
         let from = format!("sip:replay-{:08x}-{number}@{}", self.run, self.host);
         let wall = clock::wall_unix_ms();
         let take = unanswered(number, scenario, from.clone(), wall, Ending::Stopped);
+        match self.line(from) {
+            Ok(line) => {
+                let (allowed, weather) = (self.allowed.clone(), self.weather.clone());
+                let of_call = (allowed, self.plan.patience, now);
+                self.phases[phase].push(Caller::new(line, take, weather, of_call));
+            }
+            Err(why) => {
+                self.over += 1;
+                let _ = self.say.send(Take { ending: Ending::Unplaced(why), ..take });
+            }
+        }
+    }
+
+    fn line(&self, from: String) -> Result<LineEnd, String> {
+        if let Some(target) = &self.plan.whip {
+            let whip = Whip::call(target.clone(), self.allowed.clone(), self.media.bind);
+            return Ok(LineEnd::Browser { whip: Some(whip), came: VecDeque::new() });
+        }
         let mut signals = None;
         let leg = PhoneLeg::outbound(&self.media, rand::random(), false, |sdp| {
             let leg = self.endpoint.dial(DialRequest {
@@ -267,18 +290,8 @@ impl Desk {
             signals = Some(leg.events);
             Ok(leg.line)
         });
-        match leg {
-            Ok(leg) => {
-                let signals = signals.expect("set by the dialling just done");
-                let (allowed, weather) = (self.allowed.clone(), self.weather.clone());
-                let of_call = (allowed, self.plan.patience, now);
-                self.phases[phase].push(Caller::new((leg, signals), take, weather, of_call));
-            }
-            Err(why) => {
-                self.over += 1;
-                let ending = Ending::Unplaced(why.to_string());
-                let _ = self.say.send(Take { ending, ..take });
-            }
-        }
+        let leg = Box::new(leg.map_err(|why| why.to_string())?);
+        let signals = signals.expect("set by the dialling just done");
+        Ok(LineEnd::Phone { leg, signals })
     }
 }

@@ -7,6 +7,7 @@
 mod budget;
 mod clips;
 mod compare;
+mod end;
 mod far;
 mod figures;
 mod format;
@@ -21,6 +22,7 @@ mod studio;
 mod take;
 mod truth;
 mod weather;
+mod whip;
 mod wire;
 
 pub use budget::{Budget, Verdict};
@@ -39,3 +41,4 @@ pub use studio::{SoundFault, Studio};
 pub use take::{Done, Ending, Take};
 pub use truth::OwnLatency;
 pub use weather::Weather;
+pub use whip::WhipTarget;

@@ -60,7 +60,7 @@ pub enum Ending {
     /// Nobody answered.
     NoAnswer,
     /// Its sound would have gone to an address that was not given.
-    Elsewhere(std::net::SocketAddr),
+    Elsewhere(std::net::IpAddr),
     /// It was not placed: why.
     Unplaced(String),
     /// The run was stopped.
@@ -81,7 +81,7 @@ impl Ending {
             }
             Self::NoAnswer => "nobody answered".to_owned(),
             Self::Elsewhere(address) => {
-                format!("its sound is at {address}, which was not given: --allow {}", address.ip())
+                format!("its sound is at {address}, which was not given: --allow {address}")
             }
             Self::Unplaced(why) => format!("not placed: {why}"),
             Self::Stopped => "stopped with the run".to_owned(),

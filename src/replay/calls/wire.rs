@@ -7,16 +7,14 @@ use std::time::Duration;
 use cordboard_audio::codec::{Codec, Decoder, Encoder};
 use cordboard_audio::halfband::{Doubler, Halver};
 use cordboard_audio::{MediaTime, SampleRate};
-use cordboard_sip::endpoint::LegSignal;
-use tokio::sync::mpsc;
 
 use super::super::script::{Act, Script};
+use super::end::{Came, LineEnd, Told};
 use super::far::{Arrived, FarSound};
 use super::scenario::Scenario;
 use super::take::{Done, Ending, Take};
 use super::weather::{Sky, Weather};
-use crate::call::{EncodedFrame, LegCommand, LegEvent, MediaPacket};
-use crate::leg::PhoneLeg;
+use crate::call::EncodedFrame;
 
 /// How long a key is pressed, and ticks between two.
 const KEY_MS: u32 = 120;
@@ -29,8 +27,7 @@ const LINGERS: Duration = Duration::from_millis(2_500);
 
 /// A call under way.
 pub(super) struct Caller {
-    leg: PhoneLeg,
-    signals: mpsc::UnboundedReceiver<LegSignal>,
+    line: LineEnd,
     /// Where sound may go.
     allowed: Arc<[IpAddr]>,
     script: Script,
@@ -53,7 +50,7 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn new(
-        (leg, signals): (PhoneLeg, mpsc::UnboundedReceiver<LegSignal>),
+        line: LineEnd,
         take: Take,
         weather: Arc<Weather>,
         (allowed, patience, placed): (Arc<[IpAddr]>, Duration, Duration),
@@ -61,8 +58,7 @@ impl Caller {
         let script = take.scenario.script();
         let sky = Sky::new(weather, take.number as u64);
         Self {
-            leg,
-            signals,
+            line,
             allowed,
             script,
             decoder: Decoder::new(Codec::Pcmu),
@@ -99,8 +95,14 @@ impl Caller {
 
     /// 20 ms. `now` is monotonic; `wall` is how far wall time is ahead of it.
     pub(super) fn tick(&mut self, now: Duration, wall: Duration) {
-        while let Ok(signal) = self.signals.try_recv() {
-            self.signal(now, signal);
+        while let Some(told) = self.line.told(self.answered.is_some()) {
+            match told {
+                Told::Answered => self.begin(now),
+                Told::Over(ending) => return self.close(now, ending),
+            }
+            if self.over {
+                return;
+            }
         }
         if self.over {
             return;
@@ -111,8 +113,7 @@ impl Caller {
             }
             return;
         };
-        let time = MediaTime::ZERO + (now - self.placed);
-        self.listen(time, now, wall + answered);
+        self.listen(now, answered, wall);
         let elapsed = now - answered;
         self.act(elapsed);
         if self.over {
@@ -125,56 +126,27 @@ impl Caller {
         }
     }
 
-    fn signal(&mut self, now: Duration, signal: LegSignal) {
-        if self.over {
-            return;
-        }
-        if let (LegSignal::Refused { code, .. }, None) = (&signal, self.answered) {
-            let ending = match code {
-                300..=399 => Ending::Redirected(*code),
-                // Our own word for silence (RFC 3261 §8.1.3.1).
-                408 => Ending::NoAnswer,
-                _ => Ending::Refused(*code),
-            };
-            return self.close(now, ending);
-        }
-        for event in self.leg.signal(signal).into_iter().flatten() {
-            match event {
-                LegEvent::Answered if self.answered.is_none() => self.begin(now),
-                LegEvent::Ended { .. } => return self.close(now, Ending::Far),
-                _ => {}
-            }
-        }
-    }
-
     fn begin(&mut self, now: Duration) {
         self.take.answered_after = Some(now - self.placed);
         self.answered = Some(now);
-        let elsewhere = self.leg.far_address().filter(|it| !self.allowed.contains(&it.ip()));
-        if let Some(address) = elsewhere {
+        if let Some(address) = self.line.elsewhere(&self.allowed) {
             self.end(now, Ending::Elsewhere(address));
         }
     }
 
-    /// Takes what has come; `answered_wall` is the answer's wall time.
-    fn listen(&mut self, time: MediaTime, now: Duration, answered_wall: Duration) {
-        let mut buffer = [0; 1_500];
-        self.leg.refill(time);
-        while let Some(event) = self.leg.poll(time, &mut buffer) {
-            match event {
-                LegEvent::Packet(packet) => {
-                    let came = self.leg.arrived();
-                    let fallback = now - self.answered.unwrap_or(now);
-                    let at = came.map_or(fallback, |it| it.saturating_sub(answered_wall));
-                    if !self.sky.loses() {
-                        let (decoder, halver) = (&mut self.decoder, &mut self.filters.0);
-                        place(&mut self.take.far, decoder, halver, at, &packet);
-                    }
-                }
-                LegEvent::Digit { digit, .. } => self.take.far_keys.push(digit),
-                _ => {}
+    /// Takes what has come.
+    fn listen(&mut self, now: Duration, answered: Duration, wall: Duration) {
+        let Self { line, sky, take, decoder, filters, .. } = self;
+        line.listen(MediaTime::ZERO + (now - self.placed), wall, |came| match came {
+            Came::Sound { at, codec, ssrc, timestamp, payload } if !sky.loses() => {
+                let at = at.unwrap_or(now).saturating_sub(answered);
+                let ticks = codec.clock_hz() / 8_000;
+                let arrived = Arrived { at, ssrc, timestamp, ticks };
+                place(&mut take.far, decoder, &mut filters.0, arrived, (codec, payload));
             }
-        }
+            Came::Sound { .. } => {}
+            Came::Key(key) => take.far_keys.push(key),
+        });
     }
 
     fn act(&mut self, elapsed: Duration) {
@@ -226,7 +198,7 @@ impl Caller {
             }
         }
         self.sky.air(&mut frame);
-        let codec = self.leg.codec().unwrap_or(Codec::Pcmu);
+        let codec = self.line.codec();
         if codec != self.encoder.codec() {
             self.encoder = Encoder::new(codec);
         }
@@ -239,10 +211,10 @@ impl Caller {
             }
             _ => self.encoder.encode_into(&frame, &mut encoded.payload),
         };
-        let leg = &mut self.leg;
+        let line = &mut self.line;
         self.sky.way(encoded, |frame| match frame {
-            Some(frame) => leg.command(&LegCommand::Send(*frame)),
-            None => leg.lose(&encoded),
+            Some(frame) => line.send(frame, false),
+            None => line.send(&encoded, true),
         });
         self.press(elapsed);
     }
@@ -253,14 +225,14 @@ impl Caller {
             return;
         }
         if let Some(digit) = self.keying.pop() {
-            self.leg.command(&LegCommand::SendDigit { digit, duration_ms: KEY_MS });
+            self.line.press(digit, KEY_MS);
             self.key_in = KEY_SPACING;
             self.done(elapsed + Duration::from_millis(u64::from(KEY_MS)));
         }
     }
 
     fn end(&mut self, now: Duration, ending: Ending) {
-        self.leg.command(&LegCommand::Hangup);
+        self.line.hang_up();
         self.close(now, ending);
     }
 
@@ -307,17 +279,15 @@ fn place(
     far: &mut FarSound,
     decoder: &mut Decoder,
     halver: &mut Halver,
-    at: Duration,
-    packet: &MediaPacket<'_>,
+    arrived: Arrived,
+    (codec, payload): (Codec, &[u8]),
 ) {
-    if decoder.codec() != packet.codec {
-        *decoder = Decoder::new(packet.codec);
+    if decoder.codec() != codec {
+        *decoder = Decoder::new(codec);
     }
     let mut sound = [0.0; cordboard_audio::FRAME_SAMPLES_MAX * 3];
-    let count = decoder.decode_into(packet.payload, &mut sound).min(sound.len());
-    let ticks = packet.codec.clock_hz() / 8_000;
-    let arrived = Arrived { at, ssrc: packet.ssrc, timestamp: packet.timestamp, ticks };
-    if packet.codec.rate() == SampleRate::NARROW {
+    let count = decoder.decode_into(payload, &mut sound).min(sound.len());
+    if codec.rate() == SampleRate::NARROW {
         return far.place(arrived, &sound[..count]);
     }
     let mut narrow = [0.0; cordboard_audio::FRAME_SAMPLES_MAX * 2];

@@ -1,0 +1,177 @@
+//! The caller's end of the line: a phone, or what a browser does.
+
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use cordboard_audio::MediaTime;
+use cordboard_audio::codec::Codec;
+use cordboard_sip::endpoint::LegSignal;
+use tokio::sync::mpsc;
+
+use super::take::Ending;
+use super::whip::{News, Whip};
+use crate::call::{EncodedFrame, LegCommand, LegEvent};
+use crate::leg::PhoneLeg;
+
+/// One end.
+pub(super) enum LineEnd {
+    /// SIP and RTP.
+    Phone { leg: Box<PhoneLeg>, signals: mpsc::UnboundedReceiver<LegSignal> },
+    /// WHIP.
+    Browser { whip: Option<Whip>, came: VecDeque<News> },
+}
+
+/// What has become of the call.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// The far end has answered.
+    Answered,
+    /// It is over, or has not come to be.
+    Over(Ending),
+}
+
+/// What has come.
+pub(super) enum Came<'a> {
+    /// A packet, with when it came (monotonic) where that is known.
+    Sound { at: Option<Duration>, codec: Codec, ssrc: u32, timestamp: u32, payload: &'a [u8] },
+    /// A key of the far end's.
+    Key(char),
+}
+
+impl LineEnd {
+    /// What the signalling says next.
+    pub(super) fn told(&mut self, answered: bool) -> Option<Told> {
+        match self {
+            Self::Phone { leg, signals } => {
+                while let Ok(signal) = signals.try_recv() {
+                    if let Some(told) = phone_told(leg, signal, answered) {
+                        return Some(told);
+                    }
+                }
+                None
+            }
+            Self::Browser { whip, came } => {
+                while let Ok(news) = whip.as_ref()?.news.try_recv() {
+                    return Some(match news {
+                        News::Came { .. } => {
+                            came.push_back(news);
+                            continue;
+                        }
+                        News::Connected => Told::Answered,
+                        News::Ended => Told::Over(Ending::Far),
+                        News::Elsewhere(address) => Told::Over(Ending::Elsewhere(address)),
+                        News::Refused { code: Some(code), .. } => Told::Over(Ending::Refused(code)),
+                        News::Refused { code: None, why } => Told::Over(Ending::Unplaced(why)),
+                    });
+                }
+                None
+            }
+        }
+    }
+
+    /// Where sound would go that may not, of those allowed.
+    pub(super) fn elsewhere(&self, allowed: &[IpAddr]) -> Option<IpAddr> {
+        match self {
+            Self::Phone { leg, .. } => {
+                leg.far_address().map(|it| it.ip()).filter(|it| !allowed.contains(it))
+            }
+            // Told before the answer was taken.
+            Self::Browser { .. } => None,
+        }
+    }
+
+    /// Gives what has come; `wall` is how far wall time is ahead of the monotonic clock.
+    pub(super) fn listen(
+        &mut self,
+        time: MediaTime,
+        wall: Duration,
+        mut give: impl FnMut(Came<'_>),
+    ) {
+        match self {
+            Self::Phone { leg, .. } => {
+                let mut buffer = [0; 1_500];
+                leg.refill(time);
+                loop {
+                    // The stamp is that of the datagram which the event is of.
+                    let event = leg.poll(time, &mut buffer);
+                    match event {
+                        Some(LegEvent::Packet(packet)) => {
+                            let (codec, ssrc, timestamp) =
+                                (packet.codec, packet.ssrc, packet.timestamp);
+                            let payload = packet.payload;
+                            let at = leg.arrived().map(|it| it.saturating_sub(wall));
+                            give(Came::Sound { at, codec, ssrc, timestamp, payload });
+                        }
+                        Some(LegEvent::Digit { digit, .. }) => give(Came::Key(digit)),
+                        Some(_) => {}
+                        None => return,
+                    }
+                }
+            }
+            Self::Browser { came, .. } => {
+                for news in came.drain(..) {
+                    if let News::Came { at, ssrc, timestamp, payload } = news {
+                        let (at, codec) = (Some(at), Codec::Opus);
+                        give(Came::Sound { at, codec, ssrc, timestamp, payload: &payload });
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is sent.
+    pub(super) fn codec(&self) -> Codec {
+        match self {
+            Self::Phone { leg, .. } => leg.codec().unwrap_or(Codec::Pcmu),
+            Self::Browser { .. } => Codec::Opus,
+        }
+    }
+
+    /// Sends 20 ms, or lets them be lost on the way.
+    pub(super) fn send(&mut self, frame: &EncodedFrame, is_lost: bool) {
+        match self {
+            Self::Phone { leg, .. } if is_lost => leg.lose(frame),
+            Self::Phone { leg, .. } => leg.command(&LegCommand::Send(*frame)),
+            Self::Browser { whip: Some(whip), .. } => {
+                whip.send(if is_lost { &[] } else { &frame.payload[..frame.len] });
+            }
+            Self::Browser { whip: None, .. } => {}
+        }
+    }
+
+    /// Presses a key; a browser has none (`Plan` refuses scenarios that want one).
+    pub(super) fn press(&mut self, digit: char, duration_ms: u32) {
+        if let Self::Phone { leg, .. } = self {
+            leg.command(&LegCommand::SendDigit { digit, duration_ms });
+        }
+    }
+
+    /// Hangs up.
+    pub(super) fn hang_up(&mut self) {
+        match self {
+            Self::Phone { leg, .. } => leg.command(&LegCommand::Hangup),
+            Self::Browser { whip, .. } => *whip = None,
+        }
+    }
+}
+
+fn phone_told(leg: &mut PhoneLeg, signal: LegSignal, answered: bool) -> Option<Told> {
+    if let (LegSignal::Refused { code, .. }, false) = (&signal, answered) {
+        return Some(Told::Over(match code {
+            300..=399 => Ending::Redirected(*code),
+            // Our own word for silence (RFC 3261 §8.1.3.1).
+            408 => Ending::NoAnswer,
+            _ => Ending::Refused(*code),
+        }));
+    }
+    let mut told = None;
+    for event in leg.signal(signal).into_iter().flatten() {
+        match event {
+            LegEvent::Answered if !answered => told = Some(Told::Answered),
+            LegEvent::Ended { .. } => return Some(Told::Over(Ending::Far)),
+            _ => {}
+        }
+    }
+    told
+}
