@@ -308,6 +308,7 @@ impl Call {
             uncertainty_ms: u32::try_from(uncertainty.as_millis()).unwrap_or(u32::MAX),
         };
         self.note(now, what);
+        self.line_over = now;
         self.show_line_over(id, &heard.text, &heard.unsaid);
         if id == FIRST_PROMPT && heard.unsaid.is_empty() {
             self.begin_recording(now);

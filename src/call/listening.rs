@@ -251,6 +251,8 @@ impl Call {
     fn spoke_aside(&mut self, now: MediaTime, kind: AsideKind, utterance: Utterance) {
         self.unanswered = None;
         let Utterance { text, began, ended, .. } = utterance;
+        // Who is heard last, after a question say, waits for a word, even if it was only a "mm-hm".
+        self.asked &= ended < self.line_over || !self.caller.voice.is_idle();
         let (began_ms, ended_ms) = (began.as_millis(), ended.as_millis());
         self.note(now, What::SpokeAside { kind, text, began_ms, ended_ms });
     }

@@ -195,6 +195,8 @@ pub struct Call {
     asked: bool,
     /// The line that asks it.
     asking: Option<u32>,
+    /// When a line last came to its end, or was cut.
+    line_over: MediaTime,
     /// The caller's turn whose answer has not begun to sound.
     unanswered: Option<Unanswered>,
     /// End of the last sound that the caller made, or heard from us.
@@ -254,6 +256,7 @@ impl Call {
             expectation: Arc::default(),
             asked: false,
             asking: None,
+            line_over: MediaTime::ZERO,
             unanswered: None,
             quiet_since: MediaTime::ZERO,
             punctual: punctual::Punctuality::default(),

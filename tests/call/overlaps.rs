@@ -201,6 +201,22 @@ fn a_noise_over_the_last_word_of_a_question_leaves_the_answer_to_the_caller() {
 }
 
 #[test]
+fn an_mm_hm_or_a_noise_that_outlasts_its_question_is_not_left_in_silence() {
+    for (text, into_ms) in ["mm-hm", ""].iter().flat_map(|text| [840, 860].map(|ms| (text, ms))) {
+        let mut world = World::ringing();
+        world.connect();
+        world.hears_begin("How can I help you?");
+        world.run(into_ms);
+        utters(&mut world, text, 200);
+        world.run(8_000);
+        let (from, lasting) = world.caller.dead_air();
+        let case = format!("{text:?} {into_ms} ms into it, {from:?}");
+        assert!(lasting <= Duration::from_secs(3), "{case}: {lasting:?}\n{}", world.story());
+        assert!(world.has(|what| matches!(what, What::SpokeAside { .. })), "{}", world.story());
+    }
+}
+
+#[test]
 fn what_a_tool_answers_while_the_caller_interrupts_is_said_after_it() {
     let mut world = World::ringing();
     world.tools.push_back(ToolLine::found(500));
