@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use cordboard::call::{CallFacts, CallSettings, EngineRole, Input};
 use cordboard::conversation::Flow;
@@ -264,4 +265,16 @@ fn a_caller_who_hangs_up_in_the_middle_of_an_answer_ends_it() {
     world.hears_begin("Seven days.");
     world.hangs_up();
     world.ends(1_000);
+}
+
+#[test]
+fn who_keys_an_answer_off_before_it_began_is_asked_what_else_there_is() {
+    let mut world = asked(vec![vec![sentence(4_000, "Seven days."), end(4_100)]]);
+    world.awaits("the words", 3_000, |what| matches!(what, What::CallerSpoke { .. }));
+    world.run(100);
+    let from = world.now;
+    world.keys("#");
+    world.hears_begin("Is there anything else?");
+    assert!(world.now.since(from) <= Duration::from_millis(500), "{}", world.story());
+    assert!(!world.heard().contains("Seven days"), "{}", world.heard());
 }
