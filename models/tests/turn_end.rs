@@ -122,6 +122,34 @@ fn what_may_grow_is_given_a_little_longer_than_what_may_not() {
     }
 }
 
+/// As asked within a pause, where what is below 0.3 waits for longest.
+#[test]
+fn a_yes_or_a_no_with_a_word_that_may_be_none_is_not_waited_for_as_a_sentence() {
+    let yes_no = kinds(&[SlotKind::YesNo]);
+    let correction = PhrasePart::Slot { name: "order_number".to_owned(), kind: six_digits() };
+    let words = |text: &str| vec![PhrasePart::Words(text.to_owned())];
+    let phrase = |parts| Phrase { tag: "any".to_owned(), parts };
+    let phrases = vec![
+        phrase(vec![PhrasePart::Words("no".to_owned()), correction.clone()]),
+        phrase(vec![PhrasePart::Words("no it's".to_owned()), correction]),
+        phrase(words("get me a person")),
+    ];
+    let confirming = Expectation { phrases: phrases.clone(), ..yes_no.clone() };
+    let anything = Expectation { open: true, ..confirming.clone() };
+    for text in ["yes i", "yes it", "yeah the", "no i", "no one", "no oh one", "um yes i"] {
+        for expectation in [&yes_no, &confirming, &anything] {
+            let probability = judge(text, expectation, 700);
+            assert!((0.3..0.9).contains(&probability), "{text}: {probability}");
+        }
+    }
+    assert!((0.3..0.9).contains(&judge("get", &confirming, 700)));
+    let begun = [("get", &anything), ("no it's", &confirming), ("no one two three", &confirming)];
+    for (text, expectation) in begun.into_iter().chain([("yes i want to", &anything)]) {
+        assert!(judge(text, expectation, 700) < 0.3, "{text}");
+    }
+    assert!(judge("yes i", &order_phrases(), 700) < 0.3, "nobody has asked for a yes");
+}
+
 #[test]
 fn doubtful_words_are_not_taken_for_a_whole_answer() {
     let sure = heard("one two three four five six");

@@ -25,7 +25,7 @@ pub(super) struct Pausing {
 impl Call {
     /// Asks the judges of a pause. Without words so far one of words knows nothing.
     pub(super) fn ask_if_over(&mut self, now: MediaTime) {
-        match self.hearing.partial().cloned() {
+        match self.hearing.partial().filter(|partial| !partial.text.is_empty()).cloned() {
             Some(hypothesis) => {
                 let (hypothesis, expectation) = (Some(hypothesis), self.expectation.clone());
                 let question = Judgement { hypothesis, expectation, silence: WORDS_JUDGED_AT };
