@@ -209,7 +209,7 @@ impl Call {
         }
         if manner != Manner::Turn || self.caller.voice.is_stopped() {
             if let Some(kind) = self.aside_kind(&utterance, manner) {
-                self.spoke_aside(now, kind, utterance);
+                self.spoke_aside(now, kind, utterance, manner);
                 return Ok(());
             }
             self.interrupt(now, Cut::BySpeech)?;
@@ -248,11 +248,19 @@ impl Call {
     }
 
     /// Something was said that was not meant for the assistant, which goes on as if it was not.
-    fn spoke_aside(&mut self, now: MediaTime, kind: AsideKind, utterance: Utterance) {
+    fn spoke_aside(
+        &mut self,
+        now: MediaTime,
+        kind: AsideKind,
+        utterance: Utterance,
+        manner: Manner,
+    ) {
         self.unanswered = None;
         let Utterance { text, began, ended, .. } = utterance;
-        // Who is heard last, after a question say, waits for a word, even if it was only a "mm-hm".
-        self.asked &= ended < self.line_over || !self.caller.voice.is_idle();
+        // Who is heard last, after a question say, waits for a word, even if it was only an
+        // "mm-hm"; the question's own echo does not.
+        let is_last = ended >= self.line_over && self.caller.voice.is_idle();
+        self.asked &= !is_last || manner == Manner::Faint;
         let (began_ms, ended_ms) = (began.as_millis(), ended.as_millis());
         self.note(now, What::SpokeAside { kind, text, began_ms, ended_ms });
     }

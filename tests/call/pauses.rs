@@ -2,6 +2,7 @@
 
 use cordboard::timeline::What;
 
+use super::services::Judge;
 use super::talks::greeted;
 use super::world::World;
 
@@ -24,6 +25,25 @@ fn a_turn_that_sounds_over_is_answered_sooner_and_a_judge_that_is_late_or_away_c
     assert!(pause_with(Some((100, 0.95))) + 200 <= usual, "{usual}");
     assert_eq!(pause_with(Some((100, 0.4))), usual, "it does not know");
     assert_eq!(pause_with(Some((3_000, 0.95))), usual, "it is late");
+}
+
+#[test]
+fn a_partial_without_words_makes_nobody_wait_for_the_rest_of_them() {
+    let pause = |partial_words| {
+        let mut world = greeted(World::ringing());
+        world.judge = Judge::Says(0.05);
+        world.partial_words = partial_words;
+        world.says("where's my order");
+        world.hears("What is your order number?");
+        let yielded = |what: &What| match what {
+            What::Latency { speech_ended_ms, turn_ended_ms, .. } => {
+                Some(turn_ended_ms - speech_ended_ms)
+            }
+            _ => None,
+        };
+        world.entries.iter().rev().find_map(|entry| yielded(&entry.what)).expect("it was answered")
+    };
+    assert_eq!((pause(1), pause(0)), (2_500, 700));
 }
 
 #[test]
