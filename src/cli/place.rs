@@ -15,8 +15,8 @@ use cordboard_sip::negotiation::AudioCodec;
 use super::{Fault, say, say_error, settings, timelines};
 use crate::clock;
 use crate::replay::calls::{
-    Budget, Comparison, DeedKind, Head, Plan, Progress, Report, Run, Scenario, Studio, Summary,
-    Tally, Weather, begin, page, recording,
+    Budget, Clips, Comparison, DeedKind, Head, Plan, Progress, Report, Run, Scenario, Studio,
+    Summary, Tally, Weather, WhipTarget, begin, page, recording,
 };
 use crate::shell;
 
@@ -340,7 +340,7 @@ fn far_voice(named: &str, config: Option<&Path>) -> Result<Option<Box<dyn Synthe
 /// What a run came to.
 struct Ran {
     tally: Tally,
-    clips: crate::replay::calls::Clips,
+    clips: Clips,
     late: Duration,
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A print is the shape of the spectrum, 100 times a second: log power in bands, less its mean, so
 //! that level does not count. Two are alike by the mean cosine of their frames where the known one
-//! has sound, and by that of their worst third of a second, as one word may be another. A voice that
+//! has sound, and by that of their worst third of a second, as one word may be another. Parts of a
+//! second may lie a little apart: sentences are often spoken one by one. A voice that
 //! is synthesized anew in the same way, or a recording played again, comes back nearly the same,
 //! through any codec of the telephone; another text or another voice does not.
 
@@ -20,8 +21,16 @@ const QUIET_BELOW_DB: f32 = 35.0;
 /// From here on the two are the same: all of it, and its worst part.
 const ALIKE: f32 = 0.75;
 const PART_ALIKE: f32 = 0.55;
-/// Frames of a part.
+/// Frames of the worst part.
 const PART: usize = 30;
+/// Frames of a part that is looked for by itself, and how far from the last one it may be moved.
+const SECOND: usize = 100;
+const APART: i64 = 40;
+/// Frames without sound between two stretches.
+const PAUSE: usize = 8;
+/// Places are tried where the first part is hardly less alike than at the best, so many.
+const MAYBE: f32 = 0.1;
+const PLACES: usize = 24;
 /// The least of a known sound by which it can be told, frames.
 const LEAST: usize = 25;
 
@@ -91,25 +100,55 @@ impl Print {
     #[must_use]
     pub(super) fn found_in(&self, other: &Self) -> Option<Found> {
         let sounding = self.sounding();
-        let (first, last) = (*sounding.first()?, *sounding.last()?);
-        if sounding.len() < LEAST {
+        if sounding.len() < LEAST || other.shapes.is_empty() {
             return None;
         }
-        let places = other.shapes.len().checked_sub(last - first)?;
-        let alike = |at: usize, frames: &[usize]| {
-            let each = frames.iter().map(|frame| {
-                let (one, two) = (&self.shapes[*frame], &other.shapes[at + frame - first]);
-                let both = one.bands.iter().zip(&two.bands);
-                both.map(|(one, two)| one * two).sum::<f32>()
-            });
-            each.sum::<f32>() / frames.len() as f32
-        };
-        let scored = (0..places).map(|at| (alike(at, &sounding), at));
-        let (all, at) = scored.max_by(|one, two| one.0.total_cmp(&two.0))?;
-        let parts = sounding.windows(PART.min(sounding.len())).map(|part| alike(at, part));
-        let worst = parts.fold(1.0, f32::min);
-        Some(Found { alike: all, worst, at_ms: at * 10 })
+        let parts = parts(&sounding);
+        let begin = *parts[0].first()?;
+        let places = (other.shapes.len() + 1).checked_sub(parts[0].last()? - begin + 1)?;
+        let at = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
+        let begins: Vec<f32> =
+            (0..places).map(|place| self.alike(parts[0], other, at(place) - at(begin))).collect();
+        let most = begins.iter().copied().fold(f32::MIN, f32::max);
+        let near = |place: &usize| begins[*place] >= most - MAYBE;
+        let tried = (0..places).filter(near).take(PLACES).map(|place| {
+            let (mut shift, mut sum, mut worst) = (at(place) - at(begin), 0.0, 1.0_f32);
+            for part in &parts {
+                let shifts = (shift - APART..=shift + APART).filter(|_| part[0] != begin);
+                let best = shifts.map(|it| (self.alike(part, other, it), it));
+                let best = best.max_by(|one, two| one.0.total_cmp(&two.0));
+                let (alike, to) = best.unwrap_or((begins[place], shift));
+                shift = to;
+                sum += alike * part.len() as f32;
+                let windows = part.windows(PART.min(part.len()));
+                worst = windows.map(|it| self.alike(it, other, shift)).fold(worst, f32::min);
+            }
+            Found { alike: sum / sounding.len() as f32, worst, at_ms: place * 10 }
+        });
+        tried.max_by(|one, two| one.alike.total_cmp(&two.alike))
     }
+
+    /// Mean cosine of these frames with those of `other` so many further on.
+    fn alike(&self, frames: &[usize], other: &Self, shift: i64) -> f32 {
+        let each = frames.iter().map(|frame| {
+            let at = usize::try_from(*frame as i64 + shift).unwrap_or(usize::MAX);
+            let (one, Some(two)) = (&self.shapes[*frame], other.shapes.get(at)) else { return 0.0 };
+            let both = one.bands.iter().zip(&two.bands);
+            both.map(|(one, two)| one * two).sum::<f32>()
+        });
+        each.sum::<f32>() / frames.len().max(1) as f32
+    }
+}
+
+/// Cuts frames with sound where there is a pause, and what is long into parts of a second.
+fn parts(sounding: &[usize]) -> Vec<&[usize]> {
+    let pause = |one: &usize, two: &usize| *two - *one <= PAUSE;
+    let mut parts: Vec<&[usize]> = Vec::new();
+    for stretch in sounding.chunk_by(pause) {
+        let count = (stretch.len() / SECOND).max(1);
+        parts.extend(stretch.chunks(stretch.len().div_ceil(count)));
+    }
+    parts
 }
 
 /// The place that is most alike.

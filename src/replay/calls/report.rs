@@ -43,6 +43,8 @@ pub struct Report {
 pub struct Truth {
     /// Turns that both tell of.
     pub turns: usize,
+    /// Turns in which another sound came before the words, or none of them.
+    pub other_sounds: usize,
     /// Mean of the differences, ms.
     pub mean_ms: f64,
     /// 95 % of them are no further from nothing than this, ms.
@@ -162,9 +164,9 @@ impl fmt::Display for Report {
         if let Some(truth) = &self.truth {
             writeln!(
                 f,
-                "our response less the far end's own, {} turns: mean {:.1} ms, p95 {:.1} ms from \
-                 nothing, max {:.1} ms",
-                truth.turns, truth.mean_ms, truth.p95_ms, truth.max_ms
+                "our response less the far end's own, {} turns (in {} another sound came first): mean \
+                 {:.1} ms, p95 {:.1} ms from nothing, max {:.1} ms",
+                truth.turns, truth.other_sounds, truth.mean_ms, truth.p95_ms, truth.max_ms
             )?;
         }
         if self.own_lateness_ms > 20.0 {

@@ -13,6 +13,8 @@ use super::levels::{Levels, SPEECH_DB, STEP_MS, STEP_SAMPLES};
 use super::scenario::{DeedKind, End};
 use super::take::{Done, Ending, Take};
 
+/// What is so far below the loudest of a caller's words is no more of them, dB.
+const SILENT_BELOW_DB: f32 = 28.0;
 /// The far end is lowered where it is so much below what it was, dB, for so many steps.
 const DUCKED_BY_DB: f32 = 10.0;
 const DUCKED_FOR: usize = 15;
@@ -153,10 +155,12 @@ fn sounding(take: &Take, done: &Done) -> Option<Range<usize>> {
     let begin = done.began.as_millis() as usize / STEP_MS as usize;
     match &take.scenario.deeds[done.deed].step.act {
         Act::Say(samples) => {
-            let peak = samples.iter().fold(0.0_f32, |peak, it| peak.max(it.abs()));
-            let heard = |it: &f32| it.abs() > peak * 0.02;
-            let first = samples.iter().position(heard)? / STEP_SAMPLES;
-            let last = samples.iter().rposition(heard)? / STEP_SAMPLES + 1;
+            let whole: Vec<i16> = samples.iter().map(|it| (it * 32_767.0) as i16).collect();
+            let levels = Levels::of(&whole).0;
+            let loudest = levels.iter().copied().fold(f32::MIN, f32::max);
+            let heard = |level: &f32| *level > loudest - SILENT_BELOW_DB;
+            let first = levels.iter().position(heard)?;
+            let last = levels.iter().rposition(heard)? + 1;
             // It took longer than its sound where ticks of ours came late.
             let whole = samples.len().div_ceil(STEP_SAMPLES);
             let took = (done.ended - done.began).as_millis() as usize / STEP_MS as usize;

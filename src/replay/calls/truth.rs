@@ -7,6 +7,9 @@ use serde::Deserialize;
 
 use super::report::{Report, Truth};
 
+/// Where the first sound is so far from that of the words, it was another: a tick while something is
+/// looked up, say.
+const OTHER_MS: f64 = 300.0;
 /// Two turns are the same where their ends are no further apart, ms.
 const SAME_MS: f64 = 500.0;
 
@@ -40,14 +43,15 @@ impl Report {
 
 fn truth(report: &Report) -> Option<Truth> {
     let turns = report.calls.iter().flat_map(|call| &call.turns);
-    let differences: Vec<f64> =
-        turns.filter_map(|turn| Some(turn.response_ms? - turn.own_response_ms?)).collect();
+    let all = turns.filter_map(|turn| Some(turn.response_ms? - turn.own_response_ms?));
+    let (differences, other): (Vec<f64>, Vec<f64>) = all.partition(|it| it.abs() < OTHER_MS);
     let count = differences.len();
     let mut apart: Vec<f64> = differences.iter().map(|it| it.abs()).collect();
     apart.sort_by(f64::total_cmp);
     let rank = (count as f64 * 0.95).ceil() as usize;
     Some(Truth {
         turns: count,
+        other_sounds: other.len(),
         mean_ms: differences.iter().sum::<f64>() / count as f64,
         p95_ms: *apart.get(rank.checked_sub(1)?)?,
         max_ms: *apart.last()?,

@@ -107,8 +107,7 @@ async fn talk(
     }
     let answer = RTCSessionDescription::answer(answer).map_err(refused)?;
     connection.set_remote_description(answer).await.map_err(refused)?;
-    let up = standing.wait_for(|it| *it != Standing::Begun).await.map(|it| *it);
-    if up != Ok(Standing::Connected) {
+    if left(&mut standing, Standing::Begun).await != Standing::Connected {
         return Err(refused("no way was found between the two (ICE)"));
     }
     let _ = tell.send(News::Connected);
@@ -132,7 +131,7 @@ async fn talk(
                 };
                 let _ = track.0.write_rtp(rtc::rtp::Packet { header, payload }).await;
             }
-            over = standing.wait_for(|it| *it == Standing::Over) => { drop(over); break true }
+            _ = left(&mut standing, Standing::Connected) => break true,
         }
     };
     if ended {
@@ -142,6 +141,12 @@ async fn talk(
     }
     let _ = connection.close().await;
     Ok(())
+}
+
+/// Waits until the connection stands otherwise; how it stands then.
+async fn left(standing: &mut watch::Receiver<Standing>, it: Standing) -> Standing {
+    let now = standing.wait_for(|now| *now != it).await;
+    now.map_or(Standing::Over, |now| *now)
 }
 
 /// Addresses that a description has its media at.
