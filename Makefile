@@ -1,7 +1,7 @@
 # The verbs of Cordboard. `make demo` for the first call; `make test` for all tests.
 # `make sim` plays CALLS simulated calls from SEED; `make fuzz` runs each fuzz target for FUZZ_SECONDS,
 # 60 by default.
-.PHONY: demo test test-web check sim bench fuzz web packages packages-test weights weights-test
+.PHONY: demo test test-web check sim bench capacity fuzz web packages packages-test weights weights-test
 
 CARGO ?= cargo
 ALONE = floods:: corpora:: agent_phone:: hear_each_other demo:: ringer::
@@ -59,6 +59,13 @@ sim: packages
 
 bench: packages weights
 	$(CARGO) bench
+
+# How many calls a core serves, step by step: CODECS and STEPS by commas; RECOGNITION=1 with it as well.
+CODECS ?= pcmu,g722,opus
+STEPS ?= 1,50,100,200,300,400,500,600
+capacity: packages weights web
+	$(CARGO) build --release --bin cordboard --example capacity
+	target/release/examples/capacity --codecs $(CODECS) --steps $(STEPS) $(if $(RECOGNITION),--recognition)
 
 fuzz: packages
 	@scripts/fuzz.sh

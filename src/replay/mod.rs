@@ -1,8 +1,8 @@
 //! Phones that follow a script: callers that ring an agent, and humans that are rung.
 //!
-//! The seed of call replay: a script says what is said or keyed and when, measured by what the far
+//! A script says what is said or keyed and when, measured by what the far
 //! end does, and the phone keeps both sides' sound. `turns` scores the floor by labelled
-//! recordings; `exact` plays recorded calls again. Deliberately absent yet: load.
+//! recordings; `exact` plays recorded calls again; `calls` places many at once and scores them.
 
 pub mod calls;
 pub mod exact;

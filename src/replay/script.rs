@@ -24,7 +24,8 @@ pub enum When {
     /// The far end has been speaking for so long.
     Speaking(Duration),
     /// The far end has said what sounds like this since our last step, and has then been quiet for
-    /// so long. Where nothing like it has come within a time, the step is taken then, or left out.
+    /// so long. Where nothing like it has come within a time, the step is taken then. One that may
+    /// be left out is, then, or as soon as one after it is due.
     Says {
         /// How it sounds.
         sound: Arc<Print>,
@@ -32,7 +33,7 @@ pub enum When {
         quiet: Duration,
         /// How long it is waited for.
         within: Duration,
-        /// Whether the step is left out where it has not come.
+        /// Whether the step may be left out.
         or_not: bool,
     },
 }
@@ -88,17 +89,18 @@ impl Script {
         self.taken
     }
 
-    /// Whether no step is left, and none is under way.
+    /// Whether no step is left but such as may be left out and whose time is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.steps.is_empty() && self.stays.is_zero()
+        let spent = |step: &Step| matches!(step.when, When::Says { within, or_not: true, .. } if self.since >= within);
+        self.steps.iter().all(spent) && self.stays.is_zero()
     }
 
     /// Takes 20 ms of the far end; gives the act that is due, unless `busy` with the last one.
     pub fn hear(&mut self, far: &[f32], busy: bool) -> Option<Act> {
         self.elapsed += FRAME;
         self.since += FRAME;
-        if matches!(self.steps.front(), Some(Step { when: When::Says { .. }, .. })) {
+        if self.next_ones().any(|step| matches!(step.when, When::Says { .. })) {
             self.said.hear(far);
         }
         if is_speech(far) {
@@ -116,12 +118,9 @@ impl Script {
         if busy || !self.stays.is_zero() {
             return None;
         }
-        while self.is_left_out() {
-            self.next();
-        }
-        if !self.is_due() {
-            return None;
-        }
+        let due = self.next_ones().position(|step| self.is_due(&step.when))?;
+        self.steps.drain(..due);
+        self.taken += due;
         self.heard = false;
         let act = self.next();
         if let Some(Act::Stay(long)) = act {
@@ -138,24 +137,26 @@ impl Script {
         self.steps.pop_front().map(|step| step.act)
     }
 
-    /// Whether the next step waits for words that have not come in time, and is left out then.
-    fn is_left_out(&self) -> bool {
-        let when = self.steps.front().map(|step| &step.when);
-        matches!(when, Some(When::Says { within, or_not: true, .. }) if self.since >= *within)
+    /// The next step, and those after it as far as the ones before may be left out.
+    fn next_ones(&self) -> impl Iterator<Item = &Step> {
+        let may_go = |step: &&Step| matches!(step.when, When::Says { or_not: true, .. });
+        let must = self.steps.iter().take_while(may_go).count();
+        self.steps.iter().take(must + 1)
     }
 
-    fn is_due(&mut self) -> bool {
-        let Some(step) = self.steps.front() else { return false };
-        match &step.when {
+    fn is_due(&self, when: &When) -> bool {
+        match when {
             When::Answered(after) => self.elapsed >= *after,
             When::Quiet(lasting) => self.heard && self.quiet >= *lasting,
             When::Waited(long) => self.idle >= *long,
             When::Speaking(lasting) => self.speaking >= *lasting,
-            When::Says { sound, quiet, within, .. } => {
+            When::Says { sound, quiet, within, or_not } => {
+                let is_late = self.since >= *within;
                 // To look takes tens of microseconds a second of sound: not at each tick.
                 let looks = self.quiet >= (*quiet).max(STRETCH_GAP)
-                    && self.quiet.as_millis().is_multiple_of(100);
-                self.since >= *within || looks && self.said.has_said(sound)
+                    && self.quiet.as_millis().is_multiple_of(100)
+                    && !(is_late && *or_not);
+                (is_late && !*or_not) || looks && self.said.has_said(sound)
             }
         }
     }

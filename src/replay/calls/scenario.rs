@@ -281,3 +281,7 @@ fn sounds<T: std::fmt::Debug>(
     };
     faults.at(written.referenced, what, remedy)
 }
+
+#[cfg(test)]
+#[path = "scenario_tests.rs"]
+mod tests;

@@ -8,9 +8,9 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::super::likeness::Print;
-use super::super::script::Act;
+use super::super::script::{Act, When};
 use super::levels::{Levels, SPEECH_DB, STEP_MS, STEP_SAMPLES};
-use super::scenario::{DeedKind, End};
+use super::scenario::{Deed, DeedKind, End};
 use super::take::{Done, Ending, Take};
 
 /// What is so far below the loudest of a caller's words is no more of them, dB.
@@ -263,7 +263,8 @@ fn dead_air(take: &Take, far: &Levels, near: &[Option<Range<usize>>]) -> (u32, u
     sounds.push((end..end + 1, if ends_itself { Who::Own } else { Who::Far }));
     sounds.sort_by_key(|(span, _)| span.start);
     // A caller who has done all says no more, and the far end waits for them.
-    let all_done = take.taken == take.scenario.deeds.len();
+    let may_go = |deed: &Deed| matches!(deed.step.when, When::Says { or_not: true, .. });
+    let all_done = take.scenario.deeds[take.taken..].iter().all(may_go);
     let last_done = take.done.last().filter(|_| all_done).map(|it| it.ended.as_millis() as usize);
     let is_spent = |step: usize| last_done.is_some_and(|end| step * STEP_MS as usize >= end);
     let (mut from, mut last) = (0, Who::Near);
@@ -335,9 +336,10 @@ fn faults(take: &Take, score: &Score) -> Vec<String> {
     if take.far.packets == 0 {
         faults.push("not a packet came".to_owned());
     }
-    let left = take.scenario.deeds.len() - take.taken;
-    if left > 0 {
-        let next = &take.scenario.deeds[take.taken].told;
+    let may_go = |deed: &&Deed| !matches!(deed.step.when, When::Says { or_not: true, .. });
+    let left: Vec<&Deed> = take.scenario.deeds[take.taken..].iter().filter(may_go).collect();
+    if let Some(next) = left.first() {
+        let (left, next) = (left.len(), &next.told);
         faults.push(format!("it ended with {left} things left to do, from `{next}` on"));
     }
     match (expect.ends, &take.ending) {
@@ -351,3 +353,7 @@ fn faults(take: &Take, score: &Score) -> Vec<String> {
     }
     faults
 }
+
+#[cfg(test)]
+#[path = "score_tests.rs"]
+mod tests;
