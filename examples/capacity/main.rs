@@ -139,11 +139,11 @@ fn step(
     let data = folder.join("data");
     let _ = std::fs::remove_dir_all(&data);
     let config = folder.join("capacity.toml");
-    std::fs::write(&config, settings(&data, recognition, callers)?)?;
+    std::fs::write(&config, settings(folder, recognition, callers)?)?;
     let scenario = folder.join("capacity.yaml");
     std::fs::write(&scenario, SCENARIO)?;
     let mut service = Service::start(&options.cordboard, &config, options.cores[0])?;
-    let to = format!("sip:parcel@{}", service.sip);
+    let to = format!("sip:capacity@{}", service.sip);
     let report = folder.join("run.json");
     let mut replay = pinned(*options.cores.get(1).ok_or("--cores wants two")?, &options.cordboard);
     replay.arg("replay").arg(&scenario).args(["--to", &to, "--codec", codec]);
@@ -177,28 +177,29 @@ const SCENARIO: &str = r#"
 scenario: four turns
 limit: 60s
 steps:
-  - { after: { quiet: 900ms }, say: when are you open }
-  - { after: { quiet: 1100ms }, say: when are you open }
-  - { after: { quiet: 1300ms }, say: when are you open }
-  - { after: { quiet: 1000ms }, say: when are you open }
+  - { after: { quiet: 900ms }, say: hello there }
+  - { after: { quiet: 1100ms }, say: hello there }
+  - { after: { quiet: 1300ms }, say: hello there }
+  - { after: { quiet: 1000ms }, say: hello there }
   - { after: { quiet: 800ms }, hang_up: true }
 "#;
 
-fn settings(data: &Path, recognition: bool, callers: usize) -> Result<String, Failure> {
-    let flow = Path::new("flows/parcel.yaml").canonicalize()?;
+fn settings(folder: &Path, recognition: bool, callers: usize) -> Result<String, Failure> {
+    let flow = folder.join("flow.yaml");
+    std::fs::write(&flow, include_str!("flow.yaml"))?;
     let ears = if recognition {
         format!("recognizer = \"pocketsphinx\"\nrecognizers = {}", callers.clamp(1, 60))
     } else {
-        "recognizer = \"stub\"\nstub_hears = \"when are you open\"\nrecognizers = 60".to_owned()
+        "recognizer = \"stub\"\nstub_hears = \"hello\"\nrecognizers = {callers}".to_owned()
     };
     let voice = if recognition { "flite" } else { "stub" };
     Ok(format!(
-        "[sip]\nlisten_udp = \"127.0.0.1:0\"\nlisten_tcp = \"off\"\ncalls_max = 2000\n\
+        "[sip]\nlisten_udp = \"127.0.0.1:0\"\nlisten_tcp = \"off\"\ncalls_max = 2000\nrtp_ports = \"10000-19999\"\n\
          [api]\nlisten = \"127.0.0.1:0\"\n[store]\nfolder = \"{}\"\n[admission]\non = false\n\
          [models]\n{ears}\nvoice_engine = \"{voice}\"\nturn_judge = \"none\"\n\
          [media]\ncodecs = [\"opus\", \"g722\", \"pcmu\", \"pcma\"]\n\
-         [[route]]\nto = \"parcel\"\nflow = \"{}\"\n",
-        data.display(),
+         [[route]]\nto = \"capacity\"\nflow = \"{}\"\n",
+        folder.join("data").display(),
         flow.display()
     ))
 }

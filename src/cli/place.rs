@@ -382,7 +382,7 @@ async fn follow(plan: Plan) -> Result<Ran, Fault> {
 }
 
 fn tell(progress: Progress, calls: Option<usize>, so_far: &Summary) {
-    if progress.elapsed.as_secs() % TELLS_EVERY_S != 0 {
+    if !progress.elapsed.as_secs().is_multiple_of(TELLS_EVERY_S) {
         return;
     }
     let of = calls.map_or_else(String::new, |it| format!(" of {it}"));

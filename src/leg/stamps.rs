@@ -21,7 +21,7 @@ pub(super) fn begin(socket: &UdpSocket) -> Option<Vec<u8>> {
 pub(super) fn receive(
     socket: &UdpSocket,
     buffer: &mut [u8],
-    room: &mut Vec<u8>,
+    room: &mut [u8],
 ) -> io::Result<(usize, SocketAddr, Option<Duration>)> {
     let mut parts = [IoSliceMut::new(buffer)];
     let flags = MsgFlags::empty();

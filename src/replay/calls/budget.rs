@@ -57,7 +57,8 @@ impl FromStr for Budget {
             }
             other => {
                 let (metric, point) = metric(other)?;
-                let time = duration(most).ok_or(format!("`{most}` is no time, as in 800ms"))?;
+                let time =
+                    duration(most).ok_or_else(|| format!("`{most}` is no time, as in 800ms"))?;
                 (What::Metric(metric, point), time.as_secs_f64() * 1e3)
             }
         };

@@ -106,7 +106,7 @@ fn when(turn: &Range<usize>, last: usize, far: &[Range<usize>]) -> When {
     if let Some(over) = over {
         return When::Speaking(time(turn.start - over.start.max(last)));
     }
-    let before = far.iter().filter(|it| it.end <= turn.start && it.end > last).next_back();
+    let before = far.iter().rfind(|it| it.end <= turn.start && it.end > last);
     match before {
         Some(before) => When::Quiet(time(turn.start - before.end).max(LEAST_PAUSE)),
         None if last == 0 => When::Answered(time(turn.start)),
@@ -130,9 +130,8 @@ mod tests {
     fn voice(spans: &[Range<usize>], length_ms: usize) -> Vec<f32> {
         let mut samples = vec![0.0; length_ms * 8];
         for span in spans {
-            for at in span.start * 8..span.end * 8 {
-                samples[at] = 0.3 * ((at as f32) * 0.4).sin();
-            }
+            let sound = samples.iter_mut().enumerate().take(span.end * 8).skip(span.start * 8);
+            sound.for_each(|(at, sample)| *sample = 0.3 * ((at as f32) * 0.4).sin());
         }
         samples
     }

@@ -89,8 +89,12 @@ impl Scenario {
     /// The first [`ScenarioFault`].
     pub fn read(path: &Path, text: &str, studio: &mut Studio) -> Result<Self, ScenarioFault> {
         let file = format::read(path, text)?;
-        Maker { faults: Faults(path), base: path.parent().unwrap_or(Path::new(".")), studio }
-            .scenario(&file)
+        Maker {
+            faults: Faults(path),
+            base: path.parent().unwrap_or_else(|| Path::new(".")),
+            studio,
+        }
+        .scenario(&file)
     }
 }
 
