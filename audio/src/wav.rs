@@ -151,8 +151,8 @@ pub fn read_mono(reader: impl Read) -> Result<(Vec<f32>, SampleRate), WavError> 
     })
 }
 
-/// Reads a recording of two sides, as [`StereoWriter`] writes it: left, right and their rate. One of
-/// 8 or 16 kHz keeps its rate, one of any other is resampled to 16 kHz.
+/// Reads a recording of two sides, as [`StereoWriter`] writes it: left, right and their rate. One
+/// of 8 or 16 kHz keeps its rate, one of any other is resampled to 16 kHz.
 ///
 /// # Examples
 /// ```

@@ -32,8 +32,8 @@ pub(super) struct PlaceArguments {
     /// Scenarios (*.yaml), recorded calls (*.wav, the caller left), or folders of them.
     #[arg(value_name = "SCENARIO", requires = "to")]
     pub(super) scenarios: Vec<PathBuf>,
-    /// Whom to ring: sip:user@ADDRESS:PORT, or a WHIP endpoint, http://ADDRESS:PORT/PATH, its token in
-    /// WHIP_TOKEN. Nothing is sent to another address.
+    /// Whom to ring: sip:user@ADDRESS:PORT, or a WHIP endpoint, http://ADDRESS:PORT/PATH, its token
+    /// in WHIP_TOKEN. Nothing is sent to another address.
     #[arg(long, value_name = "URI", requires = "scenarios")]
     to: Option<String>,
     /// Another address that the far end may have its sound at.
@@ -72,8 +72,8 @@ pub(super) struct PlaceArguments {
     /// How far the noise is below the voice, dB.
     #[arg(long, default_value_t = 15.0, allow_negative_numbers = true, requires = "noise")]
     snr: f32,
-    /// The far end's voice, by which its words are known: config (the settings' own), none, or one of
-    /// flite's.
+    /// The far end's voice, by which its words are known: config (the settings' own), none, or one
+    /// of flite's.
     #[arg(long, default_value = "config", requires = "to")]
     far_voice: String,
     /// Recorded callers speak at their own times, whatever the far end does.
@@ -82,8 +82,8 @@ pub(super) struct PlaceArguments {
     /// What it may cost the callers, as response.p95=800ms, passed=100%; missed, it fails.
     #[arg(long, value_name = "FIGURE=MOST", requires = "to")]
     budget: Vec<Budget>,
-    /// The far end's API, where it is a Cordboard: its timelines are held against what was heard. Its
-    /// token, where it wants one, in CORDBOARD_TOKEN.
+    /// The far end's API, where it is a Cordboard: its timelines are held against what was heard.
+    /// Its token, where it wants one, in CORDBOARD_TOKEN.
     #[arg(long, value_name = "http://ADDRESS:PORT", requires = "to")]
     timelines: Option<String>,
     /// Write a page with plots, and the sound of the worst turns.
@@ -236,7 +236,7 @@ fn plan(arguments: &PlaceArguments, config: Option<&Path>) -> Result<Plan, Fault
 fn host(uri: &str) -> Result<SocketAddr, Fault> {
     let fault = || {
         format!(
-            "`{uri}` is nobody to ring: write sip:user@ADDRESS:PORT or http://ADDRESS:PORT/PATH, with \
+            "`{uri}` is nobody to ring: write sip:user@ADDRESS:PORT or http://ADDRESS:PORT/PATH, \
              an IP address"
         )
     };

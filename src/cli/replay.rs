@@ -1,5 +1,5 @@
-//! `cordboard replay`: calls placed and scored (`place`), recorded calls played again (`exact`), and
-//! the tuning bench of turn-taking.
+//! `cordboard replay`: calls placed and scored (`place`), recorded calls played again (`exact`),
+//! and the tuning bench of turn-taking.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -92,7 +92,10 @@ impl Script {
     /// Whether no step is left but such as may be left out and whose time is over.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        let spent = |step: &Step| matches!(step.when, When::Says { within, or_not: true, .. } if self.since >= within);
+        let spent = |step: &Step| match step.when {
+            When::Says { within, or_not: true, .. } => self.since >= within,
+            _ => false,
+        };
         self.steps.iter().all(spent) && self.stays.is_zero()
     }
 

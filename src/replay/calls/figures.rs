@@ -1,8 +1,8 @@
 //! Figures of many calls: percentiles with the bounds between which the true ones lie.
 //!
 //! Bounds are of order statistics, without a model of the distribution: the ranks that the true
-//! quantile lies between with 95 % (binomial, by its normal approximation; David and Nagaraja, Order
-//! Statistics, 3rd ed., 7.1). With few values they are the least and the greatest.
+//! quantile lies between with 95 % (binomial, by its normal approximation; David and Nagaraja,
+//! Order Statistics, 3rd ed., 7.1). With few values they are the least and the greatest.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! Many calls at once: who rings when, and the thread on which they talk.
 //!
 //! All calls of a run live on one plain thread, each at one of ten phases of the 20 ms tick, as a
-//! media worker's do; signalling is the SIP endpoint's, on the runtime. A call's sound is stamped by
-//! the system as it comes, so that a late tick of ours is not taken for the far end's.
+//! media worker's do; signalling is the SIP endpoint's, on the runtime. A call's sound is stamped
+//! by the system as it comes, so that a late tick of ours is not taken for the far end's.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;

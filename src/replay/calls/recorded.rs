@@ -1,8 +1,8 @@
 //! A recorded call as a scenario: what its caller said, when the far end had said its own.
 //!
-//! A recording has the caller left and the far end right, as ours have. What the caller says follows
-//! the far end's turns: who spoke after a pause does so after the same pause, however long the
-//! answer takes this time; who spoke over the far end does so after it has spoken as long.
+//! A recording has the caller left and the far end right, as ours have. What the caller says
+//! follows the far end's turns: who spoke after a pause does so after the same pause, however long
+//! the answer takes this time; who spoke over the far end does so after it has spoken as long.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};

@@ -164,7 +164,7 @@ impl fmt::Display for Report {
         if let Some(truth) = &self.truth {
             writeln!(
                 f,
-                "our response less the far end's own, {} turns (in {} another sound came first): mean \
+                "our response less the far end's own, {} turns ({} began with another sound): mean \
                  {:.1} ms, p95 {:.1} ms from nothing, max {:.1} ms",
                 truth.turns, truth.other_sounds, truth.mean_ms, truth.p95_ms, truth.max_ms
             )?;

@@ -231,7 +231,8 @@ impl Maker<'_> {
             (None, None, Some(waited), None) => Ok(When::Waited(waited)),
             (None, None, None, Some(at)) => Ok(When::Answered(at)),
             _ => {
-                let remedy = "`after` has one of quiet, speaking, waited, at; or says, with quiet and within";
+                let remedy = "`after` has one of quiet, speaking, waited, at; or says, with quiet \
+                              and within";
                 Err(faults.at(after.referenced, "not one time to do it", remedy))
             }
         }

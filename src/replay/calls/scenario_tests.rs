@@ -1,3 +1,5 @@
+//! Files of scenarios, good and bad.
+
 use std::path::Path;
 
 use cordboard_models::voice::Flite;
@@ -26,7 +28,8 @@ fn every_scenario_of_ours_can_be_made_and_has_a_name_of_its_own() {
 
 #[test]
 fn a_scenario_says_when_and_what_in_order() {
-    let text = "scenario: x\nsteps:\n  - say: [one, 500ms, two]\n  - after: { speaking: 1.5s }\n    \
+    let text = "scenario: x\nsteps:\n  - say: [one, 500ms, two]\n  - after: { speaking: 1.5s }\n \
+                \x20  \
                 keys: \"12#\"\n  - after: { waited: 2s }\n    silent: 3s\n  - hang_up: true\n";
     let scenario = read(text).unwrap();
     let kinds: Vec<DeedKind> = scenario.deeds.iter().map(|it| it.kind).collect();

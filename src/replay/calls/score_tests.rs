@@ -1,3 +1,5 @@
+//! Calls of which every moment is known, scored.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,14 +1,14 @@
 //! Our figures held against the far end's own: the same turns, as its timeline has them.
 //!
-//! The far end counts from when it heard the caller fall silent, which is later than when the caller
-//! did by what its jitter buffer holds; that it says itself (`buffer_ms`).
+//! The far end counts from when it heard the caller fall silent, which is later than when the
+//! caller did by what its jitter buffer holds; that it says itself (`buffer_ms`).
 
 use serde::Deserialize;
 
 use super::report::{Report, Truth};
 
-/// Where the first sound is so far from that of the words, it was another: a tick while something is
-/// looked up, say.
+/// Where the first sound is so far from that of the words, it was another: a tick while something
+/// is looked up, say.
 const OTHER_MS: f64 = 300.0;
 /// Two turns are the same where their ends are no further apart, ms.
 const SAME_MS: f64 = 500.0;
