@@ -7,9 +7,9 @@
 //!
 //! For each codec, without recognition (a stub listens, a stub speaks) and with it (PocketSphinx),
 //! the service runs on one core and `cordboard replay` on another. Each step is a run of its own:
-//! so many callers, each four turns. The knee is the last step at which the response's p95 is within
-//! 50 ms of one caller's, packets come within 25 ms (p99), and every call goes as it should. What
-//! breaks first is told. Loopback only.
+//! so many callers, each four turns. The knee is the last step at which the response's p95 is
+//! within 50 ms of one caller's, packets come within 25 ms (p99), and every call goes as it should.
+//! What breaks first is told. Loopback only.
 
 use std::error::Error;
 use std::io::Write;
@@ -194,7 +194,8 @@ fn settings(folder: &Path, recognition: bool, callers: usize) -> Result<String, 
     };
     let voice = if recognition { "flite" } else { "stub" };
     Ok(format!(
-        "[sip]\nlisten_udp = \"127.0.0.1:0\"\nlisten_tcp = \"off\"\ncalls_max = 2000\nrtp_ports = \"10000-19999\"\n\
+        "[sip]\nlisten_udp = \"127.0.0.1:0\"\nlisten_tcp = \"off\"\ncalls_max = 2000\n\
+         rtp_ports = \"10000-19999\"\n\
          [api]\nlisten = \"127.0.0.1:0\"\n[store]\nfolder = \"{}\"\n[admission]\non = false\n\
          [models]\n{ears}\nvoice_engine = \"{voice}\"\nturn_judge = \"none\"\n\
          [media]\ncodecs = [\"opus\", \"g722\", \"pcmu\", \"pcma\"]\n\

@@ -30,8 +30,13 @@ expect:
 "#;
 
 /// Says one thing and hangs up, whoever is there.
-const SAYS_HELLO: &str = "scenario: hello\nlimit: 6s\nsteps:\n  - after: { at: 1s }\n    say: hello\n  \
-                          - after: { waited: 2s }\n    hang_up: true\n";
+const SAYS_HELLO: &str = r"
+scenario: hello
+limit: 6s
+steps:
+  - { after: { at: 1s }, say: hello }
+  - { after: { waited: 2s }, hang_up: true }
+";
 
 /// Runs it; blocking, so away from the runtime's threads.
 async fn replayed(arguments: Vec<String>) -> Output {
@@ -253,7 +258,8 @@ fn replies(manner: Manner, request: &str, own: SocketAddr) -> Vec<String> {
             let uri = if uri.is_empty() { "sip:replay@127.0.0.1".to_owned() } else { uri };
             vec![format!(
                 "BYE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bKbye\r\nFrom: {}\r\nTo: \
-                 {to}\r\nCall-ID: {}\r\nCSeq: 9 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+                 {to}\r\nCall-ID: {}\r\nCSeq: 9 BYE\r\nMax-Forwards: 70\r\n\
+                 Content-Length: 0\r\n\r\n",
                 field("To"),
                 field("Call-ID"),
             )]

@@ -169,7 +169,7 @@ impl fmt::Display for Report {
                 truth.turns, truth.other_sounds, truth.mean_ms, truth.p95_ms, truth.max_ms
             )?;
         }
-        if self.own_lateness_ms > 20.0 {
+        if self.own_lateness_ms > 40.0 {
             writeln!(
                 f,
                 "our own ticks were up to {:.0} ms late: fewer calls, or another machine",
