@@ -1,7 +1,7 @@
 # The verbs of Cordboard. `make demo` for the first call; `make test` for all tests.
 # `make sim` plays CALLS simulated calls from SEED; `make fuzz` runs each fuzz target for FUZZ_SECONDS,
 # 60 by default.
-.PHONY: demo test test-web check sim bench capacity fuzz web packages packages-test weights weights-test
+.PHONY: demo test test-web check sim bench bench-peers capacity fuzz web packages packages-test weights weights-test
 
 CARGO ?= cargo
 ALONE = floods:: corpora:: agent_phone:: hear_each_other demo:: ringer::
@@ -59,6 +59,12 @@ sim: packages
 
 bench: packages weights
 	$(CARGO) bench
+
+# Beside others, where ../shared has their bench: so many calls at once.
+AT_ONCE ?= 5
+bench-peers: packages weights
+	$(CARGO) build --release --example bench_agent
+	AT_ONCE=$(AT_ONCE) scripts/bench-peers.sh
 
 # How many calls a core serves, step by step: CODECS and STEPS by commas; RECOGNITION=1 with it as well.
 CODECS ?= pcmu,g722,opus

@@ -10,7 +10,9 @@ use std::time::Duration;
 use cordboard_audio::jitter::{JitterBuffer, Packet};
 use cordboard_audio::receive::Receiver;
 use cordboard_audio::vad::{Earshot, Silero, SileroWeights, Vad};
-use cordboard_audio::{Clip, Codec, Decoder, Encoder, Frame, MediaTime, Playout, SampleRate};
+use cordboard_audio::{
+    Clip, Codec, Decoder, Encoder, Frame, MediaTime, Playout, Resampler, SampleRate, mix,
+};
 use cordboard_sip::srtp::{MAX_OVERHEAD_BYTES, MasterKey, Opener, Sealer, Suite};
 use criterion::{Criterion, criterion_group, criterion_main};
 
@@ -167,5 +169,19 @@ fn srtp(bench: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, uplink, downlink, vad, jitter, srtp);
+fn sound(bench: &mut Criterion) {
+    let mut group = bench.benchmark_group("sound");
+    let (mut onto, add) = (tone(FRAME), tone(FRAME));
+    group.bench_function("mix_20ms", |it| {
+        it.iter(|| mix::add_into(black_box(&mut onto), black_box(&add), 0.5));
+    });
+    let mut wide = Resampler::new(SampleRate::NARROW, SampleRate::WIDE);
+    let mut out = [0.0; 2 * FRAME];
+    group.bench_function("resample_8_to_16_20ms", |it| {
+        it.iter(|| wide.push_into(black_box(&add), &mut out));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, uplink, downlink, vad, jitter, srtp, sound);
 criterion_main!(benches);

@@ -1,6 +1,8 @@
 //! Whole calls in virtual time: a caller's phone, an office of agents, ears and voice by script,
 //! and the call between them. What is asserted is the timeline and the sound that was sent.
 
+#[path = "call/allocations.rs"]
+mod allocations;
 #[path = "call/answers.rs"]
 mod answers;
 #[path = "call/breakdowns.rs"]

@@ -15,10 +15,13 @@ use cordboard_sip::negotiation::AudioCodec;
 use super::{Fault, say, say_error, settings, timelines};
 use crate::clock;
 use crate::replay::calls::{
-    Budget, Clips, Comparison, DeedKind, Head, Plan, Progress, Report, Run, Scenario, Studio,
+    Budget, Clips, Comparison, DeedKind, Head, Keys, Plan, Progress, Report, Run, Scenario, Studio,
     Summary, Tally, Weather, WhipTarget, begin, page, recording,
 };
+use crate::replay::exact::kept_timeline;
 use crate::shell;
+use crate::store::{is_call_id, recording_of};
+use crate::timeline::{CallId, Entry, LegRole, What};
 
 /// Figures are told so often while calls run.
 const TELLS_EVERY_S: u64 = 5;
@@ -29,7 +32,8 @@ const VOICE_DB: f32 = -20.0;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Placing calls")]
 pub(super) struct PlaceArguments {
-    /// Scenarios (*.yaml), recorded calls (*.wav, the caller left), or folders of them.
+    /// Scenarios (*.yaml), recorded calls (*.wav, the caller left), folders of them, or ids of
+    /// calls that the settings' store has recorded.
     #[arg(value_name = "SCENARIO", requires = "to")]
     pub(super) scenarios: Vec<PathBuf>,
     /// Whom to ring: sip:user@ADDRESS:PORT, or a WHIP endpoint, http://ADDRESS:PORT/PATH, its token
@@ -285,7 +289,7 @@ fn scenarios(
     let mut found = Vec::new();
     let mut faults = Vec::new();
     for path in files(&arguments.scenarios)? {
-        match one(&path, &mut studio, arguments.by_the_clock) {
+        match one(&path, &mut studio, arguments.by_the_clock, config) {
             Ok(scenario) => found.push(Arc::new(scenario)),
             Err(fault) => faults.push(fault.to_string()),
         }
@@ -299,13 +303,49 @@ fn scenarios(
     Ok(found)
 }
 
-fn one(path: &Path, studio: &mut Studio, by_the_clock: bool) -> Result<Scenario, Fault> {
+fn one(
+    path: &Path,
+    studio: &mut Studio,
+    by_the_clock: bool,
+    config: Option<&Path>,
+) -> Result<Scenario, Fault> {
     if path.extension().is_some_and(|it| it.eq_ignore_ascii_case("wav")) {
-        return Ok(recording(path, by_the_clock)?);
+        return Ok(recording(path, &Keys::new(), by_the_clock)?);
+    }
+    let name = path.to_string_lossy();
+    if is_call_id(&name) && !path.exists() {
+        return ours(&CallId(name.into_owned()), by_the_clock, config);
     }
     let text = std::fs::read_to_string(path)
         .map_err(|why| format!("{} cannot be read: {why}", path.display()))?;
     Ok(Scenario::read(path, &text, studio)?)
+}
+
+/// A call that our service has recorded, with the keys of its timeline.
+fn ours(call: &CallId, by_the_clock: bool, config: Option<&Path>) -> Result<Scenario, Fault> {
+    let folder = settings(config)?.store.folder;
+    let path = recording_of(&folder, call).filter(|path| path.exists()).ok_or_else(|| {
+        format!(
+            "{call} has no recording in {}; calls are recorded where store.recording is on and the \
+             flow announces it",
+            folder.display()
+        )
+    })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let timeline = runtime.block_on(kept_timeline(&folder, call))?;
+    let entries: Vec<Entry> =
+        timeline.iter().map(|it| serde_json::from_str(it)).collect::<Result<_, _>>()?;
+    let began = entries.iter().find(|it| it.what == What::RecordingBegan);
+    let began_ms = began.map_or(0, |it| it.at_ms);
+    let keys = entries.iter().filter_map(|entry| match entry.what {
+        What::Keyed { role: LegRole::Caller, digit, .. } => {
+            Some((Duration::from_millis(entry.at_ms.saturating_sub(began_ms)), digit))
+        }
+        _ => None,
+    });
+    let mut scenario = recording(&path, &keys.collect(), by_the_clock)?;
+    scenario.name = call.0.as_str().into();
+    Ok(scenario)
 }
 
 /// The files themselves, and those of folders by name.

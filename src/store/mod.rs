@@ -390,6 +390,13 @@ pub fn inputs_of(folder: &Path, call: &CallId) -> Option<PathBuf> {
     is_call_id(&call.0).then(|| inputs::path(&inputs_folder(folder), call))
 }
 
+/// Path of a call's recording in the folder of a store, which need not be open; none where the name
+/// is no ULID.
+#[must_use]
+pub fn recording_of(folder: &Path, call: &CallId) -> Option<PathBuf> {
+    is_call_id(&call.0).then(|| recordings::path(&recordings_folder(folder), call))
+}
+
 /// The calls whose inputs are kept in the folder of a store, the oldest first.
 ///
 /// # Errors

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use cordboard::call::{Effect, Input, Job, JobId, LegCommand, Output};
+use cordboard::call::{Effect, Input, Job, JobId, LegCommand, LegEvent, Output};
 use cordboard::replay::record;
 use cordboard::timeline::LegRole;
 use cordboard_models::scripted::ScriptedSynthesizer;
 use cordboard_models::speech::{SpeechRequest, SpokenWord, Synthesizer};
 
 use super::{AgentLine, Due, World};
+use crate::allocations::{self, Cost};
 use crate::services::{Ears, Judge, Mouth, ToolLine};
 use crate::simulation::Broken;
 
@@ -16,17 +17,32 @@ impl World {
     pub(super) fn take(&mut self, input: Input<'_>) {
         let (kind, bytes) = record::encode(&input);
         self.tape.push((self.now, kind, bytes));
+        let is_frame =
+            matches!(input, Input::Tick | Input::Voice { .. } | Input::Leg(_, LegEvent::Packet(_)));
+        self.costs.push(Cost { at: self.now, allocations: 0, is_eventful: !is_frame });
+        let before = allocations::so_far();
         if let Input::Spoken { job, last: true, .. } | Input::Refused { job, .. } = &input {
             self.unspoken.remove(job);
         }
         let taken = self.call.handle_input(self.now, input);
+        self.costs(allocations::so_far() - before, false);
         taken.unwrap_or_else(|error| panic!("{error}\n{}", self.story()));
         self.drain();
     }
 
     pub(super) fn drain(&mut self) {
         loop {
-            match self.call.poll_output() {
+            let before = allocations::so_far();
+            let output = self.call.poll_output();
+            let is_sound = matches!(
+                output,
+                Output::Leg(_, LegCommand::Send(_))
+                    | Output::Listen(_)
+                    | Output::Record(_)
+                    | Output::Wait(_)
+            );
+            self.costs(allocations::so_far() - before, !is_sound);
+            match output {
                 Output::Wait(_) => return,
                 Output::Over => {
                     self.over.get_or_insert(self.now);
@@ -37,6 +53,13 @@ impl World {
                     self.carry_out(output);
                 }
             }
+        }
+    }
+
+    fn costs(&mut self, allocations: u64, is_eventful: bool) {
+        if let Some(cost) = self.costs.last_mut() {
+            cost.allocations += allocations;
+            cost.is_eventful |= is_eventful;
         }
     }
 

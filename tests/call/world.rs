@@ -58,6 +58,8 @@ pub(crate) struct World {
     pub(crate) call: Call,
     pub(crate) now: MediaTime,
     pub(crate) entries: Vec<Entry>,
+    /// What the call made of each input.
+    pub(crate) costs: Vec<super::allocations::Cost>,
     pub(crate) caller: Handset,
     /// The agent's phone; kept from one agent to the next.
     pub(crate) agent: Handset,
@@ -189,6 +191,7 @@ impl World {
             call: Call::new(facts, settings),
             now: MediaTime::ZERO,
             entries: vec![],
+            costs: vec![],
             caller: Handset::new(CALLER_HZ),
             agent: Handset::new(AGENT_HZ),
             agent_line: None,

@@ -33,7 +33,7 @@ pub use figures::{Figures, METRICS, Quantile, Summary};
 pub use format::ScenarioFault;
 pub use load::{Plan, Progress, Run, begin};
 pub use page::page;
-pub use recorded::{RecordingFault, recording};
+pub use recorded::{Keys, RecordingFault, recording};
 pub use report::{Head, REPORT_VERSION, Report, Tally, Truth};
 pub use scenario::{Deed, DeedKind, End, Expect, Scenario};
 pub use score::{Said, Score, Turn, TurnKind, score};

@@ -21,6 +21,8 @@ const AROUND: usize = 8;
 const TOGETHER: usize = 15;
 /// The least pause before a turn.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
+/// Keys so close belong together, steps.
+const ONE_BY_ONE: usize = 150;
 /// What is added to a call's length for answers that take longer.
 const SLACK: Duration = Duration::from_secs(60);
 
@@ -36,11 +38,15 @@ pub struct RecordingFault {
     pub remedy: &'static str,
 }
 
-/// Reads a recording. `by_the_clock`: each turn at its time, whatever the far end does.
+/// Keys that a caller pressed in a recording, and when in it.
+pub type Keys = Vec<(Duration, char)>;
+
+/// Reads a recording. `by_the_clock`: each turn at its time, whatever the far end does. Keys are in
+/// no recording: who knows them brings them.
 ///
 /// # Errors
 /// [`RecordingFault`].
-pub fn recording(path: &Path, by_the_clock: bool) -> Result<Scenario, RecordingFault> {
+pub fn recording(path: &Path, keys: &Keys, by_the_clock: bool) -> Result<Scenario, RecordingFault> {
     let fault = |why: String, remedy| RecordingFault { path: path.to_owned(), why, remedy };
     let [near, far] = wav_pair(path).map_err(|why| {
         let remedy = match why {
@@ -50,7 +56,7 @@ pub fn recording(path: &Path, by_the_clock: bool) -> Result<Scenario, RecordingF
         fault(why.to_string(), remedy)
     })?;
     let name = path.file_stem().map_or_else(String::new, |it| it.to_string_lossy().into_owned());
-    let scenario = scenario(&name, &near, &far, by_the_clock);
+    let scenario = scenario(&name, [&near, &far], keys, by_the_clock);
     if scenario.deeds.is_empty() {
         let why = "no voice is heard on its left channel".to_owned();
         return Err(fault(why, "the caller is left, the far end right"));
@@ -58,30 +64,53 @@ pub fn recording(path: &Path, by_the_clock: bool) -> Result<Scenario, RecordingF
     Ok(scenario)
 }
 
-fn scenario(name: &str, near: &[f32], far: &[f32], by_the_clock: bool) -> Scenario {
+fn scenario(name: &str, [near, far]: [&[f32]; 2], keys: &Keys, by_the_clock: bool) -> Scenario {
     let levels = |samples: &[f32]| {
         let whole = samples.iter().map(|it| (it.clamp(-1.0, 1.0) * 32_767.0) as i16);
         Levels::of(&whole.collect::<Vec<i16>>())
     };
     let far = levels(far).speech();
-    let turns = turns(levels(near).speech(), &far);
-    let mut deeds = Vec::new();
-    let mut last = 0;
-    for turn in turns {
-        let when = match by_the_clock {
-            true => When::Answered(time(turn.start)),
-            false => when(&turn, last, &far),
-        };
+    let said = turns(levels(near).speech(), &far).into_iter().map(|turn| {
         let first = turn.start.saturating_sub(AROUND) * STEP_SAMPLES;
         let end = ((turn.end + AROUND) * STEP_SAMPLES).min(near.len());
         let told = format!("{:.1} s to {:.1} s", seconds(turn.start), seconds(turn.end));
-        let act = Act::Say(near[first..end].into());
-        let step = Step { when, act };
-        deeds.push(Deed { step, told: told.into(), kind: DeedKind::Words });
-        last = turn.end;
+        (turn, Act::Say(near[first..end].into()), told, DeedKind::Words)
+    });
+    let keyed = presses(keys).into_iter().map(|(span, keys)| {
+        let told = keys.clone();
+        (span, Act::Key(keys), told, DeedKind::Keys)
+    });
+    let mut done: Vec<_> = said.chain(keyed).collect();
+    done.sort_by_key(|(span, ..)| span.start);
+    let mut deeds = Vec::new();
+    let mut last = 0;
+    for (span, act, told, kind) in done {
+        let when = match by_the_clock {
+            true => When::Answered(time(span.start)),
+            false => when(&span, last, &far),
+        };
+        deeds.push(Deed { step: Step { when, act }, told: told.into(), kind });
+        last = span.end;
     }
     let limit = Duration::from_secs_f64(near.len() as f64 / 8_000.0) + SLACK;
     Scenario { name: name.into(), deeds, expect: Expect::default(), limit }
+}
+
+/// Keys that were pressed one after the other, together.
+fn presses(keys: &Keys) -> Vec<(Range<usize>, String)> {
+    let step = |at: Duration| (at.as_millis() / u128::from(STEP_MS)) as usize;
+    let mut presses: Vec<(Range<usize>, String)> = Vec::new();
+    for (at, key) in keys {
+        let at = step(*at);
+        match presses.last_mut().filter(|(span, _)| at.saturating_sub(span.end) < ONE_BY_ONE) {
+            Some((span, keys)) => {
+                span.end = at + 1;
+                keys.push(*key);
+            }
+            None => presses.push((at..at + 1, key.to_string())),
+        }
+    }
+    presses
 }
 
 /// Joins what belongs to one turn: short pauses, and longer ones in which the far end is silent.
@@ -151,13 +180,25 @@ mod tests {
         // Greeting, an answer with a pause in it, a reply that is spoken over, a second word.
         let far = voice(&[500..3_000, 7_000..9_000], 20_000);
         let near = voice(&[3_800..4_500, 5_200..6_000, 8_000..9_500, 14_000..14_600], 20_000);
-        let followed = scenario("x", &near, &far, false);
+        let followed = scenario("x", [&near, &far], &vec![], false);
         let whens: Vec<_> = followed.deeds.iter().map(|it| told(&it.step.when)).collect();
         assert_eq!(whens, [("quiet", 800), ("speaking", 1_000), ("waited", 4_500)]);
         let Act::Say(first) = &followed.deeds[0].step.act else { panic!("it says something") };
         assert!((2_200..2_500).contains(&(first.len() / 8)), "{}", first.len() / 8);
-        let by_the_clock = scenario("x", &near, &far, true);
+        let by_the_clock = scenario("x", [&near, &far], &vec![], true);
         let whens: Vec<_> = by_the_clock.deeds.iter().map(|it| told(&it.step.when)).collect();
         assert_eq!(whens, [("answered", 3_800), ("answered", 8_000), ("answered", 14_000)]);
+    }
+
+    #[test]
+    fn keys_are_pressed_together_after_what_was_said_before_them() {
+        let far = voice(&[500..3_000, 5_000..7_000], 12_000);
+        let near = voice(&[Range { start: 3_800, end: 4_500 }], 12_000);
+        let at = |ms: u64, key: char| (Duration::from_millis(ms), key);
+        let keys = vec![at(8_000, '1'), at(8_300, '2'), at(8_900, '3')];
+        let scenario = scenario("x", [&near, &far], &keys, false);
+        assert_eq!(scenario.deeds.len(), 2);
+        assert!(matches!(&scenario.deeds[1].step.act, Act::Key(keys) if keys == "123"));
+        assert_eq!(told(&scenario.deeds[1].step.when), ("quiet", 1_000));
     }
 }
