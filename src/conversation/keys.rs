@@ -61,6 +61,13 @@ impl Conversation {
     pub(super) fn keys_done(&mut self, mut question: Question) {
         let keyed = std::mem::take(&mut question.keyed);
         question.keys_end = None;
+        if keyed.is_empty() && question.text.is_empty() {
+            // Into an answer of the model, which is called off: who did not wait for it is asked
+            // what else there is, or nobody would say anything.
+            let text = self.flow.file.prompts.anything_else.clone();
+            self.ask(question.topic, &text);
+            return;
+        }
         if keyed.is_empty() {
             self.ask_again(question);
             return;

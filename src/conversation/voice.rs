@@ -207,15 +207,9 @@ impl Conversation {
         self.state = State::Listening(question);
     }
 
-    /// Asks a question again as it was. Where none was asked, as into an answer of the model, the
-    /// caller who did not wait for it is asked what else there is.
+    /// Asks a question again as it was.
     pub(super) fn ask_again(&mut self, question: Question) {
-        if question.text.is_empty() {
-            let text = self.flow.file.prompts.anything_else.clone();
-            self.ask(question.topic, &text);
-        } else {
-            self.ask_text(question.topic, question.text);
-        }
+        self.ask_text(question.topic, question.text);
     }
 
     /// Fills a template; where that fails, the fallback is said and the fault kept.
