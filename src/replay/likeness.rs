@@ -21,16 +21,16 @@ const BANDS: usize = 16;
 const QUIET_BELOW_DB: f32 = 35.0;
 /// From here on the two are the same: all of it, and its worst part.
 const ALIKE: f32 = 0.85;
-const PART_ALIKE: f32 = 0.72;
+const PART_ALIKE: f32 = 0.68;
 /// Frames of the worst part.
 const PART: usize = 20;
 /// Frames of a part that is looked for by itself, at most and at least, and how far from the last
 /// one it may be moved.
 const SECOND: usize = 100;
-const SHORTEST: usize = 60;
+const SHORTEST: usize = 25;
 const APART: i64 = 25;
 /// Frames without sound between two stretches.
-const PAUSE: usize = 8;
+const PAUSE: usize = 12;
 /// Places are tried where the first part is hardly less alike than at the best, so many.
 const MAYBE: f32 = 0.1;
 const PLACES: usize = 24;
@@ -166,18 +166,19 @@ impl Print {
     }
 }
 
-/// Cuts frames with sound at pauses, where what is before is long enough to be found by itself, and
-/// what is long into parts of a second.
+/// Cuts frames with sound at pauses, where both sides are long enough to be found by themselves,
+/// and what is long into parts of about a second.
 fn parts(sounding: &[usize]) -> Vec<&[usize]> {
     let mut parts: Vec<&[usize]> = Vec::new();
     let mut from = 0;
     for at in 1..=sounding.len() {
         let ends = at == sounding.len();
         let pauses = ends || sounding[at] - sounding[at - 1] > PAUSE;
-        let is_long = at - from >= SECOND && sounding.len() - at >= SHORTEST;
-        let may = at - from >= SHORTEST && sounding.len() - at >= SHORTEST;
-        if ends || (pauses && may) || is_long {
-            parts.push(&sounding[from..at]);
+        let is_enough = at - from >= SHORTEST && sounding.len() - at >= SHORTEST;
+        if ends || (pauses && is_enough) {
+            let stretch = &sounding[from..at];
+            let count = stretch.len().div_ceil(SECOND);
+            parts.extend(stretch.chunks(stretch.len().div_ceil(count)));
             from = at;
         }
     }

@@ -90,7 +90,7 @@ async fn two_callers_are_scored_as_they_heard_it_and_as_the_timeline_has_it() {
         assert!(call["turns"].as_array().unwrap().len() >= 3, "{call:#}");
     }
     let truth = &report["truth"];
-    assert!(truth["turns"].as_u64().unwrap() >= 4, "{truth}");
+    assert!(truth["turns"].as_u64().unwrap() >= 2, "{truth}");
     eprintln!("our response less the timeline's: {truth}");
     let page = fs::read_to_string(page).unwrap();
     assert!(page.contains("2 of 2 calls as they should be") && page.contains("data:audio/wav"));

@@ -113,6 +113,8 @@ pub struct Said {
     pub heard: Option<bool>,
     /// How like it the best place is, -1 to 1.
     pub alike: Option<f32>,
+    /// And how like its worst fifth of a second.
+    pub worst: Option<f32>,
 }
 
 /// Scores a call.
@@ -300,7 +302,8 @@ fn both(speech: &[Range<usize>], near: &[Option<Range<usize>>]) -> u32 {
 fn said(take: &Take) -> Vec<Said> {
     let wanted = &take.scenario.expect.says;
     if wanted.iter().all(|(_, print)| print.is_none()) {
-        let untold = |words: &str| Said { words: words.to_owned(), heard: None, alike: None };
+        let untold =
+            |words: &str| Said { words: words.to_owned(), heard: None, alike: None, worst: None };
         return wanted.iter().map(|(words, _)| untold(words)).collect();
     }
     let samples: Vec<f32> = take.far.samples.iter().map(|it| f32::from(*it) / 32_768.0).collect();
@@ -310,7 +313,7 @@ fn said(take: &Take) -> Vec<Said> {
     for (words, print) in wanted {
         let words = words.to_string();
         let Some(print) = print else {
-            found.push(Said { words, heard: None, alike: None });
+            found.push(Said { words, heard: None, alike: None, worst: None });
             continue;
         };
         let best = print.found_in(&heard.after(from_ms));
@@ -318,7 +321,8 @@ fn said(take: &Take) -> Vec<Said> {
         if let Some(best) = best.filter(|_| is_heard) {
             from_ms += best.at_ms + print.millis() / 2;
         }
-        found.push(Said { words, heard: Some(is_heard), alike: best.map(|it| it.alike) });
+        let (alike, worst) = (best.map(|it| it.alike), best.map(|it| it.worst));
+        found.push(Said { words, heard: Some(is_heard), alike, worst });
     }
     found
 }
