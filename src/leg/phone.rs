@@ -203,9 +203,15 @@ impl PhoneLeg {
         self.garbage + self.stream.as_ref().map_or(0, |(_, latch)| latch.garbage())
     }
 
-    /// Where the far end said that its sound is at.
-    pub(crate) fn far_address(&self) -> Option<SocketAddr> {
-        self.agreed.map(|agreed| agreed.remote)
+    /// Where sound and reports of ours would go now: as agreed on, and where theirs come from.
+    pub(crate) fn far_addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        let agreed = self.agreed.map(|agreed| [agreed.remote, agreed.rtcp]);
+        agreed.into_iter().flatten().chain(self.peer())
+    }
+
+    /// Hangs up without a word to where the sound goes.
+    pub(crate) fn leave(&self) {
+        self.signalling.hang_up(None);
     }
 
     /// When the system took the last datagram in, wall time since 1970.

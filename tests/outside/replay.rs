@@ -249,7 +249,7 @@ fn replies(manner: Manner, request: &str, own: SocketAddr) -> Vec<String> {
         ("INVITE", Manner::Redirects) => {
             vec![answer("302 Moved Temporarily", "Contact: <sip:far@192.0.2.1>\r\n", "")]
         }
-        ("INVITE", Manner::AnswersElsewhere) => accepts("192.0.2.7"),
+        ("INVITE", Manner::AnswersElsewhere) => accepts("127.0.0.2"),
         ("INVITE", Manner::AnswersInSilence | Manner::HangsUpAtOnce) => accepts("127.0.0.1"),
         ("ACK", Manner::HangsUpAtOnce) => {
             let to = field("From");
@@ -273,13 +273,15 @@ fn replies(manner: Manner, request: &str, own: SocketAddr) -> Vec<String> {
 async fn far_ends_that_behave_badly_are_told_by_what_they_did() {
     let folder = TempDir::new().unwrap();
     let scenario = scenario(folder.path(), SAYS_HELLO);
+    // Where one of them would have its sound: nothing may come there, no report either.
+    let elsewhere = [40_000, 40_001].map(|port| std::net::UdpSocket::bind(("127.0.0.2", port)));
     for (manner, told) in [
         (Manner::Nothing, "nobody answered"),
         (Manner::Garbage, "nobody answered"),
         (Manner::Refuses, "refused with 486"),
         (Manner::Redirects, "redirected with 302"),
         (Manner::AnswersInSilence, "not a packet came"),
-        (Manner::AnswersElsewhere, "its sound is at 192.0.2.7, which was not given"),
+        (Manner::AnswersElsewhere, "its sound is at 127.0.0.2, which was not given"),
         (Manner::HangsUpAtOnce, "things left to do"),
     ] {
         let far_end = far_end(manner).await;
@@ -296,6 +298,11 @@ async fn far_ends_that_behave_badly_are_told_by_what_they_did() {
         let said = said(&output);
         assert_eq!(output.status.code(), Some(1), "{manner:?}: {said}");
         assert!(said.contains(told), "{manner:?}: {said}");
+    }
+    for socket in elsewhere {
+        let socket = socket.unwrap();
+        socket.set_nonblocking(true).unwrap();
+        assert!(socket.recv(&mut [0; 2_000]).is_err(), "something was sent elsewhere");
     }
 }
 

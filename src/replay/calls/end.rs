@@ -74,7 +74,7 @@ impl LineEnd {
     pub(super) fn elsewhere(&self, allowed: &[IpAddr]) -> Option<IpAddr> {
         match self {
             Self::Phone { leg, .. } => {
-                leg.far_address().map(|it| it.ip()).filter(|it| !allowed.contains(it))
+                leg.far_addresses().map(|it| it.ip()).find(|it| !allowed.contains(it))
             }
             // Told before the answer was taken.
             Self::Browser { .. } => None,
@@ -144,6 +144,14 @@ impl LineEnd {
     pub(super) fn press(&mut self, digit: char, duration_ms: u32) {
         if let Self::Phone { leg, .. } = self {
             leg.command(&LegCommand::SendDigit { digit, duration_ms });
+        }
+    }
+
+    /// Hangs up, and sends nothing to where the sound would go.
+    pub(super) fn leave(&mut self) {
+        match self {
+            Self::Phone { leg, .. } => leg.leave(),
+            Self::Browser { whip, .. } => *whip = None,
         }
     }
 

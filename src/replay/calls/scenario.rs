@@ -154,10 +154,10 @@ impl Maker<'_> {
             it.say.is_some(),
             it.aside.is_some(),
             it.play.is_some(),
-            it.cough.is_some(),
+            it.cough.as_ref().is_some_and(|it| it.value),
             it.keys.is_some(),
             it.silent.is_some(),
-            it.hang_up.is_some(),
+            it.hang_up.as_ref().is_some_and(|it| it.value),
         ];
         if acts.iter().filter(|it| **it).count() != 1 {
             let remedy = "a step has one of say, aside, play, cough, keys, silent, hang_up";

@@ -42,7 +42,6 @@ pub(super) struct Caller {
     /// How long the answer is waited for.
     patience: Duration,
     answered: Option<Duration>,
-    ticks: u64,
     quiet_after: Duration,
     take: Take,
     over: bool,
@@ -71,7 +70,6 @@ impl Caller {
             placed,
             patience,
             answered: None,
-            ticks: 0,
             quiet_after: Duration::ZERO,
             take,
             over: false,
@@ -104,15 +102,17 @@ impl Caller {
                 return;
             }
         }
-        if self.over {
-            return;
-        }
         let Some(answered) = self.answered else {
             if now.saturating_sub(self.placed) > self.patience {
                 self.end(now, Ending::NoAnswer);
             }
             return;
         };
+        // Each time: a far end may move in the call.
+        if let Some(address) = self.line.elsewhere(&self.allowed) {
+            self.line.leave();
+            return self.close(now, Ending::Elsewhere(address));
+        }
         self.listen(now, answered, wall);
         let elapsed = now - answered;
         self.act(elapsed);
@@ -120,7 +120,6 @@ impl Caller {
             return;
         }
         self.speak(elapsed);
-        self.ticks += 1;
         if elapsed >= self.take.scenario.limit {
             self.end(now, Ending::Limit);
         }
@@ -129,9 +128,6 @@ impl Caller {
     fn begin(&mut self, now: Duration) {
         self.take.answered_after = Some(now - self.placed);
         self.answered = Some(now);
-        if let Some(address) = self.line.elsewhere(&self.allowed) {
-            self.end(now, Ending::Elsewhere(address));
-        }
     }
 
     /// Takes what has come.
