@@ -21,7 +21,7 @@ const BANDS: usize = 16;
 const QUIET_BELOW_DB: f32 = 35.0;
 /// From here on the two are the same: all of it, and its worst part.
 const ALIKE: f32 = 0.85;
-const PART_ALIKE: f32 = 0.68;
+const PART_ALIKE: f32 = 0.74;
 /// Frames of the worst part.
 const PART: usize = 20;
 /// Frames of a part that is looked for by itself, at most and at least, and how far from the last
