@@ -2,9 +2,9 @@
 //!
 //! A print is the shape of the spectrum, 100 times a second: log power in bands, less its mean, so
 //! that level does not count. Two are alike by the mean cosine of their frames where the known one
-//! has sound, and by that of their worst fifth of a second, as one word may be another. Parts of a
-//! second may lie a little apart: sentences are often spoken one by one. A voice that
-//! is synthesized anew in the same way, or a recording played again, comes back nearly the same,
+//! has sound, and by that of their worst quarter of a second, as one word may be another. Parts of
+//! a second may lie a little apart: sentences are often spoken one by one. A voice that is
+//! synthesized anew in the same way, or a recording played again, comes back nearly the same,
 //! through any codec of the telephone; another text or another voice does not. One word that sounds
 //! much like another (a voice's "two" and "six") may pass for it.
 
@@ -12,18 +12,19 @@ use std::sync::LazyLock;
 
 use realfft::{RealFftPlanner, RealToComplex};
 
-/// Samples between two frames, 10 ms at 8 kHz, and of a window.
+/// Samples between two frames, 10 ms at 8 kHz, and of a window: 100 ms, so that a voice's hiss,
+/// which is another each time, is evened out in its bands.
 const HOP: usize = 80;
-const WINDOW: usize = 256;
+const WINDOW: usize = 800;
 /// Bands from 200 to 3,400 Hz.
 const BANDS: usize = 16;
 /// A frame this far below the loudest has no shape of its own, dB.
 const QUIET_BELOW_DB: f32 = 35.0;
 /// From here on the two are the same: all of it, and its worst part.
 const ALIKE: f32 = 0.85;
-const PART_ALIKE: f32 = 0.74;
+const PART_ALIKE: f32 = 0.79;
 /// Frames of the worst part.
-const PART: usize = 20;
+const PART: usize = 25;
 /// Frames of a part that is looked for by itself, at most and at least, and how far from the last
 /// one it may be moved.
 const SECOND: usize = 100;
@@ -190,7 +191,7 @@ fn parts(sounding: &[usize]) -> Vec<&[usize]> {
 pub(super) struct Found {
     /// How alike all of it is, -1 to 1.
     pub(super) alike: f32,
-    /// And its worst fifth of a second.
+    /// And its worst quarter of a second.
     pub(super) worst: f32,
     /// Where it begins.
     pub(super) at_ms: usize,
@@ -298,6 +299,20 @@ mod tests {
     }
 
     #[test]
+    fn a_prompt_is_known_however_often_it_is_spoken_anew() {
+        for text in [
+            "Thank you for calling Northline Parcels. Goodbye.",
+            "The address of order 1 2 3 4 5 6 is changed.",
+            "I am still looking, one moment please.",
+        ] {
+            let print = Print::of(&spoken("slt", text));
+            let anew = (0..4).map(|_| Print::of(&over_the_line(&spoken("slt", text))));
+            let found: Vec<Found> = anew.map(|heard| print.found_in(&heard).unwrap()).collect();
+            assert!(found.iter().all(|it| it.is_it()), "{text}: {found:?}");
+        }
+    }
+
+    #[test]
     fn one_digit_that_is_another_is_nearly_always_another_sentence() {
         let print = |text: &str| Print::of(&spoken("slt", text));
         let heard = Print::of(&over_the_line(&spoken("slt", "Order 1 2 3 4 5 6. Is that right?")));
@@ -313,7 +328,7 @@ mod tests {
                 taken.extend(found.filter(|it| it.is_it()).map(|found| (other, found)));
             }
         }
-        assert!(taken.len() <= 4, "of 54: {taken:?}");
+        assert!(taken.len() <= 6, "of 54: {taken:?}");
     }
 
     #[test]

@@ -113,7 +113,7 @@ pub struct Said {
     pub heard: Option<bool>,
     /// How like it the best place is, -1 to 1.
     pub alike: Option<f32>,
-    /// And how like its worst fifth of a second.
+    /// And how like its worst quarter of a second.
     pub worst: Option<f32>,
 }
 
