@@ -35,6 +35,19 @@ pub fn level_wire(samples: &[f32]) -> u8 {
     (-level_dbov(samples)).round() as u8
 }
 
+/// Samples before the first step of so many that is as loud as this, dBov; all where none is.
+///
+/// # Examples
+/// ```
+/// let sound = [0.0, 0.0, 0.0, 0.0, 0.1, 0.1];
+/// assert_eq!(cordboard_audio::level::quiet_before(&sound, 2, -42.0), 4);
+/// ```
+#[must_use]
+pub fn quiet_before(samples: &[f32], step: usize, dbov: f32) -> usize {
+    let loud = samples.chunks(step.max(1)).position(|part| level_dbov(part) >= dbov);
+    loud.map_or(samples.len(), |steps| steps * step.max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

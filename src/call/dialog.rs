@@ -257,7 +257,9 @@ impl Call {
         while let Some(event) = self.caller.voice.poll_event() {
             moved = true;
             match event {
-                VoiceEvent::Began { id, text } => self.line_began(now, id, &text),
+                VoiceEvent::Began { id, text, quiet } => {
+                    self.line_began(now, id, &text, now + quiet);
+                }
                 VoiceEvent::Ended { id, heard, uncertainty } => {
                     self.line_ended(now, id, heard, uncertainty)?;
                 }
@@ -278,7 +280,8 @@ impl Call {
         Ok(moved)
     }
 
-    fn line_began(&mut self, now: MediaTime, id: u32, text: &Arc<str>) {
+    /// Notes that a line began; it is to be heard from `sounds` on.
+    fn line_began(&mut self, now: MediaTime, id: u32, text: &Arc<str>, sounds: MediaTime) {
         if let Some(turn) = self.unanswered.take() {
             self.note(
                 now,
@@ -286,7 +289,7 @@ impl Call {
                     speech_ended_ms: turn.speech_ended.as_millis(),
                     turn_ended_ms: turn.turn_ended.as_millis(),
                     recognized_ms: turn.recognized.as_millis(),
-                    first_sound_ms: now.as_millis(),
+                    first_sound_ms: sounds.as_millis(),
                     buffer_ms: self.caller.buffer_ms(now),
                 },
             );

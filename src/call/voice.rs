@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cordboard_audio::level;
 use cordboard_audio::{Clip, Frame, MediaTime, PlayWord, Playout, PlayoutEvent, SampleRate};
 use cordboard_models::speech::{Speech, SpeechRequest, SpokenWord};
 
@@ -24,6 +25,9 @@ const UNCERTAINTY: Duration = Duration::from_millis(50);
 const SOUND_WITHIN: Duration = Duration::from_secs(5);
 /// Silence after each prompt.
 const GAP_AFTER: Duration = Duration::from_millis(180);
+/// From this level on a sound is to be heard, dBov, looked for in steps of so many ms.
+const HEARD_DBOV: f32 = -42.0;
+const HEARD_STEP_MS: u32 = 5;
 
 /// Something to be spoken.
 #[derive(Clone, Debug)]
@@ -41,8 +45,8 @@ pub(super) struct Line {
 /// What became of a line.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum VoiceEvent {
-    /// Its first sample left.
-    Began { id: u32, text: Arc<str> },
+    /// Its first sample left; it is to be heard so long after that.
+    Began { id: u32, text: Arc<str>, quiet: Duration },
     /// Its last sample left, or it was cut, or it never came.
     Ended { id: u32, heard: Heard, uncertainty: Duration },
 }
@@ -370,12 +374,14 @@ impl Voice {
         self.next_clip = next;
     }
 
-    fn clip_began(&mut self, id: u32) {
-        let queued = self.lines.iter_mut().find(|q| q.playing.iter().any(|(c, _)| *c == id));
+    fn clip_began(&mut self, clip: u32) {
+        let queued = self.lines.iter_mut().find(|q| q.playing.iter().any(|(c, _)| *c == clip));
         let Some(queued) = queued.filter(|queued| !queued.began) else { return };
         queued.began = true;
         let (id, text) = (queued.line.id, queued.line.text.clone());
-        self.events.push_back(VoiceEvent::Began { id, text });
+        let clip = queued.playing.iter().find(|(playing, _)| *playing == clip);
+        let quiet = clip.map_or(Duration::ZERO, |(_, speech)| quiet_before(speech));
+        self.events.push_back(VoiceEvent::Began { id, text, quiet });
     }
 
     fn clip_ended(&mut self, id: u32) {
@@ -473,6 +479,13 @@ fn rest(speech: &Speech, from: usize) -> Option<Speech> {
     let samples = speech.samples.rest(skipped);
     let text = join(words.iter().map(|word| word.text.as_ref())).into();
     Some(Speech { text, rate: speech.rate, samples, words })
+}
+
+/// How long a sound is silent before it is to be heard.
+fn quiet_before(speech: &Speech) -> Duration {
+    let step = (speech.rate.hz() / 1_000 * HEARD_STEP_MS) as usize;
+    let before = level::quiet_before(&speech.samples, step, HEARD_DBOV);
+    Duration::from_micros(before as u64 * 1_000_000 / u64::from(speech.rate.hz()))
 }
 
 fn texts(speech: &Speech) -> impl Iterator<Item = Arc<str>> {

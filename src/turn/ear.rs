@@ -5,6 +5,8 @@
 //! and the assistant's own voice coming back. Their usual level is learnt, and what hardly rises
 //! above it is no voice, whatever it sounds like. Deliberately absent: taking an echo out.
 
+use std::time::Duration;
+
 use cordboard_audio::level::{FLOOR_DBOV, level_dbov};
 use cordboard_audio::prosody::{Prosody, Timbre};
 
@@ -33,7 +35,10 @@ const HUSHED_DB: f32 = 28.0;
 /// If speech is probable for longer than a detector lags, what was so loud was not the caller's
 /// voice, a bang say.
 const HUSHED_FRAMES: u32 = 10;
-const LOUDEST_FALL_DB: f32 = 0.1;
+const LOUDEST_FALL_DB: f32 = 0.02;
+/// A frame is looked through for its last voice in steps of so many samples: 5 ms.
+const STEP_SAMPLES: usize = 40;
+const STEP: Duration = Duration::from_millis(5);
 /// Below this probability of speech nothing is measured, nor where nobody speaks over anything.
 const PERHAPS: f32 = 0.1;
 
@@ -51,6 +56,9 @@ pub struct Heard {
     /// Whether the caller has fallen silent though speech is still probable: a detector of speech
     /// takes 100 ms to notice.
     pub hushed: bool,
+    /// How long at the end of these 20 ms the caller had fallen silent already: what they said
+    /// ended so much sooner.
+    pub trail: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +122,17 @@ impl Ear {
         };
         let echoless = self.learnt >= KNOWN_FRAMES && usual_dbov < played_dbov - ECHOLESS_DB;
         let hushed = self.hushed(level_dbov, probability);
-        Heard { probability, timbre, played_dbov, echoless, hushed }
+        let trail = if probability >= PERHAPS { self.trail(uplink) } else { Duration::ZERO };
+        Heard { probability, timbre, played_dbov, echoless, hushed, trail }
+    }
+
+    /// The steps at the end of a frame that are far below the caller's loudest; none where all are.
+    fn trail(&self, uplink: &[f32]) -> Duration {
+        let floor_dbov = self.loudest_dbov - HUSHED_DB;
+        let steps = uplink.chunks(STEP_SAMPLES).rev();
+        let silent = steps.take_while(|step| level_dbov(step) < floor_dbov).count();
+        let all = uplink.len().div_ceil(STEP_SAMPLES);
+        if silent < all { STEP * u32::try_from(silent).unwrap_or(0) } else { Duration::ZERO }
     }
 
     fn hushed(&mut self, level_dbov: f32, probability: f32) -> bool {
@@ -204,6 +222,20 @@ mod tests {
         heard(&mut ear, 3, -22.0, -127.0);
         for frame in 0..50 {
             assert_eq!(heard(&mut ear, 1, -24.0, -20.0).probability, 0.9, "frame {frame}");
+        }
+    }
+
+    #[test]
+    fn a_voice_that_ends_within_a_frame_ended_then() {
+        let mut ear = Ear::default();
+        assert_eq!(heard(&mut ear, 10, -20.0, -127.0).trail, Duration::ZERO);
+        let (mut frame, silence) = (tone(-20.0), tone(-127.0));
+        for samples in [120, 100, 60] {
+            frame[samples..].fill(1e-5);
+            let trail = ear.hear(&frame, &silence, 0.9).trail;
+            let last_voice = Duration::from_micros(samples as u64 * 125);
+            let silent = Duration::from_millis(20) - last_voice;
+            assert!(trail <= silent && trail + STEP > silent, "{samples}: {trail:?}");
         }
     }
 

@@ -286,7 +286,7 @@ impl Floor {
 
     fn speaking(&mut self, now: MediaTime, heard: &Heard) -> [Option<FloorEvent>; 2] {
         let voice = heard.probability >= self.settings.voice_off && !heard.hushed;
-        let resumed = self.follow(now, voice);
+        let resumed = self.follow(now, voice, heard.trail);
         let pause = self.pause_needed();
         let State::Speaking { began, last_voice, judged, .. } = &mut self.state else {
             return [None, None];
@@ -308,17 +308,18 @@ impl Floor {
     }
 
     /// Follows the voice of who speaks; says where a pause is over that was asked about.
-    fn follow(&mut self, now: MediaTime, voice: bool) -> Option<FloorEvent> {
+    fn follow(&mut self, now: MediaTime, voice: bool, trail: Duration) -> Option<FloorEvent> {
         let State::Speaking { last_voice, voiced, judged, .. } = &mut self.state else {
             return None;
         };
         *voiced = if voice { *voiced + FRAME } else { Duration::ZERO };
-        let goes_on = *voiced >= RESUMES || now.since(*last_voice) <= FRAME;
+        // The frame before was voice as well, be it only at its begin.
+        let goes_on = *voiced >= RESUMES || now.since(*last_voice) < 2 * FRAME;
         if !voice || !goes_on {
             return None;
         }
         let pause = now.since(*last_voice).saturating_sub(*voiced);
-        *last_voice = now;
+        *last_voice = now - trail;
         let was_judged = !std::mem::take(judged).is_zero();
         // What was heard of a pause says nothing of the next one.
         self.verdicts.sound = None;

@@ -67,7 +67,14 @@ impl Room {
 /// A frame of talk, of such a probability.
 fn speech(probability: f32) -> Heard {
     let timbre = Timbre { level_dbov: -26.0, voicing: 0.8, pitch_hz: 140.0, movement: 1.5 };
-    Heard { probability, timbre, played_dbov: -20.0, echoless: false, hushed: false }
+    Heard {
+        probability,
+        timbre,
+        played_dbov: -20.0,
+        echoless: false,
+        hushed: false,
+        trail: Duration::ZERO,
+    }
 }
 
 fn digits() -> Expectation {
