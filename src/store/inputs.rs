@@ -26,7 +26,7 @@ const INPUT_HEAD_BYTES: usize = 17;
 const INPUT_BYTES_MAX: usize = 16 << 20;
 /// Inputs travel to the writer together: so many bytes of them, or so much time.
 const TOGETHER_BYTES: usize = 16 << 10;
-const TOGETHER_TIME: Duration = Duration::from_millis(200);
+const TOGETHER_TIME: Duration = Duration::from_secs(1);
 
 /// One input of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl InputsWriter {
     /// Takes the next input; `at` never falls.
     ///
     /// # Real-time
-    /// Never blocks; copies the bytes, and allocates once for every 16 KiB or 200 ms.
+    /// Never blocks; copies the bytes, and allocates once for every 16 KiB or second.
     pub fn write(&mut self, at: MediaTime, kind: u8, bytes: &[u8]) {
         if INPUT_HEAD_BYTES + bytes.len() > INPUT_BYTES_MAX {
             self.lost = true;
