@@ -69,7 +69,8 @@ pub struct Script {
     quiet: Duration,
     speaking: Duration,
     heard: bool,
-    /// Since the last step, and what has come since then where the next one waits for words.
+    /// Since the end of the last step, and what has come since its begin where the next one waits
+    /// for words.
     since: Duration,
     said: Likeness,
     stays: Duration,
@@ -102,7 +103,8 @@ impl Script {
     /// Takes 20 ms of the far end; gives the act that is due, unless `busy` with the last one.
     pub fn hear(&mut self, far: &[f32], busy: bool) -> Option<Act> {
         self.elapsed += FRAME;
-        self.since += FRAME;
+        // Words are waited for from the end of our own on.
+        self.since = if busy { Duration::ZERO } else { self.since + FRAME };
         if self.next_ones().any(|step| matches!(step.when, When::Says { .. })) {
             self.said.hear(far);
         }

@@ -19,8 +19,8 @@ use crate::call::EncodedFrame;
 /// How long a key is pressed, and ticks between two.
 const KEY_MS: u32 = 120;
 const KEY_SPACING: u32 = 12;
-/// What is listened along to is this old: it has come by then.
-const ALONG: Duration = Duration::from_millis(20);
+/// What is listened along to is this old, as in a phone with such a buffer: it has come by then.
+const ALONG: Duration = super::far::BUFFER;
 const TICK: Duration = Duration::from_millis(20);
 /// After the last deed a caller listens on until the far end has been quiet for so long.
 const LINGERS: Duration = Duration::from_millis(2_500);

@@ -104,7 +104,7 @@ impl<'a> Room<'a> {
                 FloorEvent::Onset => self.began_ms = now_ms.saturating_sub(FRAME_MS),
                 FloorEvent::Pausing => {
                     self.judge(now_ms);
-                    if self.question == Question::None && self.floor.is_uncertain() {
+                    if self.question == Question::None && self.floor.wants_sound() {
                         self.question = Question::Asked(now_ms);
                     }
                 }
