@@ -27,7 +27,7 @@ const SOUND_WITHIN: Duration = Duration::from_secs(5);
 const GAP_AFTER: Duration = Duration::from_millis(180);
 /// From this level on a sound is to be heard, dBov, looked for in steps of so many ms.
 const HEARD_DBOV: f32 = -42.0;
-const HEARD_STEP_MS: u32 = 5;
+const HEARD_STEP_MS: u32 = 10;
 
 /// Something to be spoken.
 #[derive(Clone, Debug)]

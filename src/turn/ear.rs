@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use cordboard_audio::level::{FLOOR_DBOV, level_dbov};
+use cordboard_audio::level::{self, FLOOR_DBOV, level_dbov};
 use cordboard_audio::prosody::{Prosody, Timbre};
 
 use super::overlap::ECHO_LOSS_DB;
@@ -36,9 +36,10 @@ const HUSHED_DB: f32 = 28.0;
 /// voice, a bang say.
 const HUSHED_FRAMES: u32 = 10;
 const LOUDEST_FALL_DB: f32 = 0.02;
-/// A frame is looked through for its last voice in steps of so many samples: 5 ms.
-const STEP_SAMPLES: usize = 40;
-const STEP: Duration = Duration::from_millis(5);
+/// A frame is looked through for its loudest and its last voice in steps of so many samples: 10 ms,
+/// no less than a low voice's pitch period.
+const STEP_SAMPLES: usize = 80;
+const STEP: Duration = Duration::from_millis(10);
 /// Below this probability of speech nothing is measured, nor where nobody speaks over anything.
 const PERHAPS: f32 = 0.1;
 
@@ -121,7 +122,7 @@ impl Ear {
             Timbre { level_dbov, ..Timbre::default() }
         };
         let echoless = self.learnt >= KNOWN_FRAMES && usual_dbov < played_dbov - ECHOLESS_DB;
-        let hushed = self.hushed(level_dbov, probability);
+        let hushed = self.hushed(uplink, level_dbov, probability);
         let trail = if probability >= PERHAPS { self.trail(uplink) } else { Duration::ZERO };
         Heard { probability, timbre, played_dbov, echoless, hushed, trail }
     }
@@ -135,10 +136,11 @@ impl Ear {
         if silent < all { STEP * u32::try_from(silent).unwrap_or(0) } else { Duration::ZERO }
     }
 
-    fn hushed(&mut self, level_dbov: f32, probability: f32) -> bool {
+    fn hushed(&mut self, uplink: &[f32], level_dbov: f32, probability: f32) -> bool {
         self.loudest_dbov = (self.loudest_dbov - LOUDEST_FALL_DB).max(FLOOR_DBOV);
         if probability >= PERHAPS {
-            self.loudest_dbov = self.loudest_dbov.max(level_dbov);
+            let steps = uplink.chunks(STEP_SAMPLES).map(level::level_dbov);
+            self.loudest_dbov = steps.fold(self.loudest_dbov, f32::max);
         }
         if level_dbov >= self.loudest_dbov - HUSHED_DB || probability < PERHAPS {
             self.hushed = 0;
@@ -230,7 +232,7 @@ mod tests {
         let mut ear = Ear::default();
         assert_eq!(heard(&mut ear, 10, -20.0, -127.0).trail, Duration::ZERO);
         let (mut frame, silence) = (tone(-20.0), tone(-127.0));
-        for samples in [120, 100, 60] {
+        for samples in [130, 100, 30] {
             frame[samples..].fill(1e-5);
             let trail = ear.hear(&frame, &silence, 0.9).trail;
             let last_voice = Duration::from_micros(samples as u64 * 125);
