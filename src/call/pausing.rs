@@ -31,7 +31,7 @@ impl Call {
                 let question = Judgement { hypothesis, expectation, silence: WORDS_JUDGED_AT };
                 self.out.push_back(Output::Judge(question));
             }
-            None if self.floor.is_uncertain() => self.ask_by_sound(now),
+            None if self.floor.wants_sound() => self.ask_by_sound(now),
             None => {}
         }
     }
@@ -40,7 +40,7 @@ impl Call {
     pub(super) fn words_judged(&mut self, now: MediaTime, over: f32) {
         self.floor.judged(over);
         self.foresee(now, over);
-        if self.floor.is_uncertain() {
+        if self.floor.wants_sound() {
             self.ask_by_sound(now);
         }
     }

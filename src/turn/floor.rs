@@ -197,12 +197,12 @@ impl Floor {
         self.ended(now, [Some(FloorEvent::Yielded { began, ended, manner }), None], None)
     }
 
-    /// Whether the words leave open if the turn is over, and its sound may tell: digits are said in
-    /// groups, each of which sounds like the last.
+    /// Whether the words are not enough to say that the turn is over, and its sound may tell: digits
+    /// are said in groups, each of which sounds like the last. Words that seem begun may be wrong.
     #[must_use]
-    pub fn is_uncertain(&self) -> bool {
+    pub fn wants_sound(&self) -> bool {
         let digits = |kind: &SlotKind| matches!(kind, SlotKind::Digits { .. });
-        self.verdicts.leave_open() && !self.expectation.kinds.iter().any(digits)
+        !self.verdicts.suffice() && !self.expectation.kinds.iter().any(digits)
     }
 
     /// Takes the 20 ms that end at `now`, and what the assistant does meanwhile.
@@ -324,7 +324,7 @@ impl Floor {
         // What was heard of a pause says nothing of the next one.
         self.verdicts.sound = None;
         // A pause that the words explain, between groups of digits say, is not the caller's manner.
-        if self.is_uncertain() {
+        if self.wants_sound() && self.verdicts.leave_open() {
             self.paused(pause);
         }
         was_judged.then_some(FloorEvent::Resumed)

@@ -58,6 +58,12 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
+    /// Whether the words are enough.
+    #[must_use]
+    pub fn suffice(self) -> bool {
+        self.words.is_some_and(|over| over >= SURE)
+    }
+
     /// Whether the words leave open if the turn is over.
     #[must_use]
     pub fn leave_open(self) -> bool {
@@ -159,7 +165,11 @@ impl Pauses {
         let sounds_over = if talk { SOUNDS_OVER_IN_TALK } else { SOUNDS_OVER };
         match verdicts {
             Verdicts { words: Some(over), .. } if over >= SURE => self.sure.min(usual),
-            Verdicts { words: Some(over), .. } if over < OPEN => self.begun.max(usual),
+            Verdicts { words: Some(over), sound } if over < OPEN => match sound {
+                // A word too many may have been recognized.
+                Some(over) if over >= SOUNDS_OVER_IN_TALK => self.doubtful.max(usual),
+                _ => self.begun.max(usual),
+            },
             Verdicts { sound: Some(over), words } if over >= sounds_over => match (talk, words) {
                 (false, _) => self.least.min(usual),
                 (true, Some(_)) => self.likely.min(usual),

@@ -131,7 +131,8 @@ fn a_turn_that_sounds_over_ends_soon_and_in_open_talk_once_its_words_are_known()
     for (expectation, words, sound, pause) in [
         (Expectation::default(), None, 0.99, 120),
         (Expectation::default(), None, 0.4, 700),
-        (Expectation::default(), Some(0.1), 0.99, 2_500),
+        (Expectation::default(), Some(0.1), 0.99, 1_400),
+        (Expectation::default(), Some(0.1), 0.6, 2_500),
         (open(), None, 0.99, 1_000),
         (open(), Some(0.5), 0.99, 700),
         (open(), Some(0.5), 0.1, 1_400),
