@@ -7,6 +7,8 @@
 pub mod calls;
 pub mod exact;
 mod likeness;
+mod line;
+mod mouth;
 mod phone;
 pub mod record;
 mod script;

@@ -1,33 +1,26 @@
 //! A phone that follows a script, over SIP and RTP.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use cordboard_audio::codec::{Codec, Encoder};
-use cordboard_audio::halfband::{Doubler, Halver};
+use cordboard_audio::codec::Codec;
+use cordboard_audio::halfband::Halver;
 use cordboard_audio::jitter::Packet;
 use cordboard_audio::receive::Receiver;
 use cordboard_audio::{Frame, MediaTime, SampleRate};
 use cordboard_sip::access::Access;
-use cordboard_sip::endpoint::{
-    BindError, DialRequest, Endpoint, EndpointConfig, Incoming, LegSignal,
-};
+use cordboard_sip::endpoint::{BindError, EndpointConfig, Incoming, LegSignal};
 use cordboard_sip::negotiation::AudioCodec;
-use cordboard_sip::ports::{Ports, PortsError};
-use cordboard_sip::srtp::SrtpPolicy;
+use cordboard_sip::ports::PortsError;
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
+use super::line::{self, Fate, PhoneLine, Signals, Sound};
+use super::mouth::{KEY_MS, Mouth};
 use super::script::{Act, Script};
-use crate::call::{EncodedFrame, LegCommand, LegEvent};
+use crate::call::{LegCommand, LegEvent};
 use crate::clock;
-use crate::leg::{MediaSettings, PhoneLeg, PhoneRefusal};
-
-/// How long a key is pressed.
-const KEY_MS: u32 = 120;
-/// Ticks between two keys.
-const KEY_SPACING: u32 = 12;
+use crate::leg::{PhoneLeg, PhoneRefusal};
 
 /// Why a scripted phone did not come to talk.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +52,12 @@ pub enum PhoneError {
     },
 }
 
+impl From<PhoneRefusal> for PhoneError {
+    fn from(refusal: PhoneRefusal) -> Self {
+        Self::Unplaced { why: refusal.to_string() }
+    }
+}
+
 /// What a phone has said and heard, 8 kHz, from the answer on.
 #[derive(Clone, Debug, Default)]
 pub struct Played {
@@ -75,9 +74,8 @@ pub struct Played {
 /// A phone on this machine.
 #[derive(Debug)]
 pub struct Phone {
-    endpoint: Endpoint,
+    line: PhoneLine,
     incoming: mpsc::Receiver<Incoming>,
-    media: MediaSettings,
 }
 
 impl Phone {
@@ -90,37 +88,29 @@ impl Phone {
         ports: std::ops::RangeInclusive<u16>,
     ) -> Result<Self, PhoneError> {
         let everybody_here = Access::new(["127.0.0.0/8", "::1/128"], ["127.0.0.0/8", "::1"]);
-        let (endpoint, incoming) = Endpoint::bind(EndpointConfig {
+        let config = EndpointConfig {
             bind_udp: Some(address),
             access: everybody_here.expect("loopback is an address"),
             user_agent: "Cordboard scripted phone".to_owned(),
             ..EndpointConfig::default()
-        })
-        .await?;
-        let ports = Ports::new(ports, rand::random())?;
-        let media = MediaSettings {
-            bind: address.ip(),
-            advertised: address.ip(),
-            ports,
-            codecs: vec![AudioCodec::Pcmu, AudioCodec::Pcma],
-            srtp: SrtpPolicy::None,
-            keys_may_travel: false,
-            stamps: false,
         };
-        Ok(Self { endpoint, incoming, media })
+        let codecs = vec![AudioCodec::Pcmu, AudioCodec::Pcma];
+        let sound = Sound { ports, codecs, stamps: false };
+        let (line, incoming) = PhoneLine::bind(config, address.ip(), sound).await?;
+        Ok(Self { line, incoming })
     }
 
     /// Speaks these codecs instead of PCMU and PCMA, and offers them in this order.
     #[must_use]
     pub fn with_codecs(mut self, codecs: &[AudioCodec]) -> Self {
-        self.media.codecs = codecs.to_vec();
+        self.line = self.line.with_codecs(codecs);
         self
     }
 
     /// Address of the phone, as an URI.
     #[must_use]
     pub fn uri(&self, user: &str) -> String {
-        let address = self.endpoint.local_udp().map_or_else(String::new, |it| it.to_string());
+        let address = self.line.address().map_or_else(String::new, |it| it.to_string());
         format!("sip:{user}@{address}")
     }
 
@@ -150,21 +140,7 @@ impl Phone {
         director: mpsc::UnboundedReceiver<Act>,
         limit: Duration,
     ) -> Result<Played, PhoneError> {
-        let mut signals = None;
-        let leg = PhoneLeg::outbound(&self.media, rand::random(), false, |sdp| {
-            let leg = self.endpoint.dial(DialRequest {
-                to: to.to_owned(),
-                from: self.uri("caller"),
-                display: None,
-                sdp,
-                headers: Vec::new(),
-            })?;
-            signals = Some(leg.events);
-            Ok(leg.line)
-        });
-        let unplaced = |error: PhoneRefusal| PhoneError::Unplaced { why: error.to_string() };
-        let leg = leg.map_err(unplaced)?;
-        let signals = signals.expect("set by the dialling just done");
+        let (leg, signals) = self.line.ring(to.to_owned(), self.uri("caller"))?;
         let mut talk = Talk::new(leg, signals, script);
         talk.director = Some(director);
         talk.follow(limit).await
@@ -182,14 +158,7 @@ impl Phone {
     ) -> Result<Played, PhoneError> {
         let rung = tokio::time::timeout(patience, self.incoming.recv()).await;
         let incoming = rung.ok().flatten().ok_or(PhoneError::NobodyCame { within: patience })?;
-        let (line, signals) = (incoming.leg.line, incoming.leg.events);
-        line.ringing();
-        let offer = incoming.offer.as_deref();
-        let leg = PhoneLeg::inbound(line, offer, &self.media, rand::random());
-        let mut leg = leg.map_err(|(line, refusal)| {
-            line.refuse(488, None);
-            PhoneError::Unplaced { why: refusal.to_string() }
-        })?;
+        let (mut leg, signals) = self.line.take(incoming)?;
         leg.command(&LegCommand::Answer);
         Talk::new(leg, signals, script).follow(limit).await
     }
@@ -198,33 +167,27 @@ impl Phone {
 /// A talk under way.
 struct Talk {
     leg: PhoneLeg,
-    signals: mpsc::UnboundedReceiver<LegSignal>,
+    signals: Signals,
     script: Script,
     director: Option<mpsc::UnboundedReceiver<Act>>,
     receiver: Receiver,
-    encoder: Encoder,
-    /// From and to the rate of a wide codec.
-    filters: (Halver, Doubler),
-    saying: Option<(Arc<[f32]>, usize)>,
-    keying: Vec<char>,
-    key_in: u32,
+    mouth: Mouth,
+    /// From the rate of a wide codec.
+    halver: Halver,
     answered: bool,
     played: Played,
 }
 
 impl Talk {
-    fn new(leg: PhoneLeg, signals: mpsc::UnboundedReceiver<LegSignal>, script: Script) -> Self {
+    fn new(leg: PhoneLeg, signals: Signals, script: Script) -> Self {
         Self {
             leg,
             signals,
             script,
             director: None,
             receiver: Receiver::new(Codec::Pcmu),
-            encoder: Encoder::new(Codec::Pcmu),
-            filters: (Halver::new(), Doubler::new()),
-            saying: None,
-            keying: Vec::new(),
-            key_in: 0,
+            mouth: Mouth::new(),
+            halver: Halver::new(),
             answered: false,
             played: Played::default(),
         }
@@ -262,32 +225,29 @@ impl Talk {
     /// Takes a signal; whether the call goes on.
     fn signal(&mut self, signal: Option<LegSignal>) -> Result<bool, PhoneError> {
         let Some(signal) = signal else { return Ok(false) };
-        if let (LegSignal::Refused { code, .. }, false) = (&signal, self.answered) {
-            return Err(PhoneError::Refused { code: *code });
+        match line::told(&mut self.leg, signal, self.answered) {
+            Some(Fate::Refused(code)) => return Err(PhoneError::Refused { code }),
+            Some(Fate::Over) => return Ok(false),
+            Some(Fate::Answered) => self.answered = true,
+            None => {}
         }
-        let mut goes_on = true;
-        for event in self.leg.signal(signal).into_iter().flatten() {
-            self.answered |= matches!(event, LegEvent::Answered);
-            goes_on &= !matches!(event, LegEvent::Ended { .. });
-        }
-        Ok(goes_on)
+        Ok(true)
     }
 
     /// 20 ms; whether the script goes on.
     fn tick(&mut self, now: MediaTime) -> bool {
         let far = self.listen(now);
-        let busy = self.saying.is_some() || !self.keying.is_empty();
+        let busy = self.mouth.is_busy();
         let scripted = self.script.hear(far.samples(), busy);
         match scripted.or_else(|| self.directed(busy)) {
-            Some(Act::Say(samples)) => self.saying = Some((samples, 0)),
-            Some(Act::Key(keys)) => self.keying = keys.chars().rev().collect(),
+            Some(Act::Say(samples)) => self.mouth.say(samples),
+            Some(Act::Key(keys)) => self.mouth.key(&keys),
             Some(Act::HangUp) => return false,
             Some(Act::Stay(_)) | None => {}
         }
-        let near = self.speak(now);
-        self.press();
+        let near = self.speak();
         self.played.far.extend_from_slice(far.samples());
-        self.played.near.extend_from_slice(near.samples());
+        self.played.near.extend_from_slice(&near);
         true
     }
 
@@ -323,46 +283,19 @@ impl Talk {
             return frame;
         }
         let mut narrow = Frame::silence(now, SampleRate::NARROW);
-        self.filters.0.push_into(frame.samples(), narrow.samples_mut());
+        self.halver.push_into(frame.samples(), narrow.samples_mut());
         narrow
     }
 
-    fn speak(&mut self, now: MediaTime) -> Frame {
-        let mut frame = Frame::silence(now, SampleRate::NARROW);
-        if let Some((samples, at)) = self.saying.as_mut() {
-            let rest = &samples[*at..];
-            let out = frame.samples_mut();
-            let count = rest.len().min(out.len());
-            out[..count].copy_from_slice(&rest[..count]);
-            *at += count;
-            if *at == samples.len() {
-                self.saying = None;
-            }
-        }
+    /// Sends 20 ms, and gives them.
+    fn speak(&mut self) -> [f32; 160] {
+        let (frame, _) = self.mouth.speak();
         let codec = self.leg.codec().unwrap_or(Codec::Pcmu);
-        if codec != self.encoder.codec() {
-            self.encoder = Encoder::new(codec);
-        }
-        let mut sent = Frame::silence(now, codec.rate());
-        if codec.rate() == SampleRate::WIDE {
-            self.filters.1.push_into(frame.samples(), sent.samples_mut());
-        } else {
-            sent = frame;
-        }
-        let mut encoded = EncodedFrame { len: 0, payload: [0; 320] };
-        encoded.len = self.encoder.encode_into(sent.samples(), &mut encoded.payload);
+        let encoded = self.mouth.encode(&frame, codec);
         self.leg.command(&LegCommand::Send(encoded));
-        frame
-    }
-
-    fn press(&mut self) {
-        if self.key_in > 0 {
-            self.key_in -= 1;
-            return;
-        }
-        if let Some(digit) = self.keying.pop() {
+        if let Some(digit) = self.mouth.press() {
             self.leg.command(&LegCommand::SendDigit { digit, duration_ms: KEY_MS });
-            self.key_in = KEY_SPACING;
         }
+        frame
     }
 }

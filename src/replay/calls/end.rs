@@ -7,8 +7,8 @@ use std::time::Duration;
 use cordboard_audio::MediaTime;
 use cordboard_audio::codec::Codec;
 use cordboard_sip::endpoint::LegSignal;
-use tokio::sync::mpsc;
 
+use super::super::line::{self, Fate, Signals};
 use super::take::Ending;
 use super::whip::{News, Whip};
 use crate::call::{EncodedFrame, LegCommand, LegEvent};
@@ -17,7 +17,7 @@ use crate::leg::PhoneLeg;
 /// One end.
 pub(super) enum LineEnd {
     /// SIP and RTP.
-    Phone { leg: Box<PhoneLeg>, signals: mpsc::UnboundedReceiver<LegSignal> },
+    Phone { leg: Box<PhoneLeg>, signals: Signals },
     /// WHIP.
     Browser { whip: Option<Whip>, came: VecDeque<News> },
 }
@@ -165,21 +165,12 @@ impl LineEnd {
 }
 
 fn phone_told(leg: &mut PhoneLeg, signal: LegSignal, answered: bool) -> Option<Told> {
-    if let (LegSignal::Refused { code, .. }, false) = (&signal, answered) {
-        return Some(Told::Over(match code {
-            300..=399 => Ending::Redirected(*code),
-            // Our own word for silence (RFC 3261 §8.1.3.1).
-            408 => Ending::NoAnswer,
-            _ => Ending::Refused(*code),
-        }));
-    }
-    let mut told = None;
-    for event in leg.signal(signal).into_iter().flatten() {
-        match event {
-            LegEvent::Answered if !answered => told = Some(Told::Answered),
-            LegEvent::Ended { .. } => return Some(Told::Over(Ending::Far)),
-            _ => {}
-        }
-    }
-    told
+    Some(match line::told(leg, signal, answered)? {
+        Fate::Answered => Told::Answered,
+        Fate::Over => Told::Over(Ending::Far),
+        Fate::Refused(code @ 300..=399) => Told::Over(Ending::Redirected(code)),
+        // Our own word for silence (RFC 3261 §8.1.3.1).
+        Fate::Refused(408) => Told::Over(Ending::NoAnswer),
+        Fate::Refused(code) => Told::Over(Ending::Refused(code)),
+    })
 }

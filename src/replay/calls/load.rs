@@ -11,12 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cordboard_sip::access::Access;
-use cordboard_sip::endpoint::{DialRequest, Endpoint, EndpointConfig};
+use cordboard_sip::endpoint::EndpointConfig;
 use cordboard_sip::negotiation::AudioCodec;
-use cordboard_sip::ports::Ports;
-use cordboard_sip::srtp::SrtpPolicy;
 use crossbeam_channel::{Receiver, Sender};
 
+use super::super::line::{PhoneLine, Sound};
 use super::end::LineEnd;
 use super::scenario::Scenario;
 use super::take::{Ending, Take};
@@ -24,7 +23,6 @@ use super::weather::Weather;
 use super::whip::{Whip, WhipTarget};
 use super::wire::{Caller, unanswered};
 use crate::clock;
-use crate::leg::{MediaSettings, PhoneLeg};
 use crate::replay::PhoneError;
 
 const PHASES: usize = 10;
@@ -111,23 +109,16 @@ pub async fn begin(plan: Plan) -> Result<Run, PhoneError> {
     let everybody: Vec<String> = plan.allowed.iter().map(IpAddr::to_string).collect();
     let everybody: Vec<&str> = everybody.iter().map(String::as_str).collect();
     let access = Access::new(everybody.iter().copied(), everybody.iter().copied());
-    let (endpoint, incoming) = Endpoint::bind(EndpointConfig {
+    let config = EndpointConfig {
         bind_udp: Some((own, 0).into()),
         access: access.expect("addresses are addresses"),
         user_agent: "Cordboard replay".to_owned(),
         ..EndpointConfig::default()
-    })
-    .await?;
-    let towards = plan.allowed.first().map_or(own, |peer| endpoint.address_towards(*peer));
-    let media = MediaSettings {
-        bind: own,
-        advertised: towards,
-        ports: Ports::new(plan.ports.clone(), rand::random())?,
-        codecs: plan.codecs.clone(),
-        srtp: SrtpPolicy::None,
-        keys_may_travel: false,
-        stamps: true,
     };
+    let peer = plan.allowed.first().copied().unwrap_or(own);
+    let (ports, codecs) = (plan.ports.clone(), plan.codecs.clone());
+    let sound = Sound { ports, codecs, stamps: true };
+    let (line, incoming) = PhoneLine::bind(config, peer, sound).await?;
     let (say, takes) = crossbeam_channel::unbounded();
     let (tell, progress) = crossbeam_channel::unbounded();
     let stop = Arc::new(AtomicBool::new(false));
@@ -137,9 +128,7 @@ pub async fn begin(plan: Plan) -> Result<Run, PhoneError> {
         run: rand::random::<u32>(),
         wall: clock::wall_unix().saturating_sub(clock::monotonic()),
         plan,
-        endpoint,
-        media,
-        host: towards,
+        line,
         phases: Default::default(),
         placed: 0,
         over: 0,
@@ -163,9 +152,7 @@ pub async fn begin(plan: Plan) -> Result<Run, PhoneError> {
 
 struct Desk {
     plan: Plan,
-    endpoint: Endpoint,
-    media: MediaSettings,
-    host: IpAddr,
+    line: PhoneLine,
     allowed: Arc<[IpAddr]>,
     weather: Arc<Weather>,
     /// Tells this run's callers from those of another.
@@ -257,10 +244,10 @@ impl Desk {
         let number = self.placed;
         self.placed += 1;
         let scenario = self.plan.scenarios[number % self.plan.scenarios.len()].clone();
-        let from = format!("sip:replay-{:08x}-{number}@{}", self.run, self.host);
+        let from = format!("sip:replay-{:08x}-{number}@{}", self.run, self.line.host());
         let wall = clock::wall_unix_ms();
         let take = unanswered(number, scenario, from.clone(), wall, Ending::Stopped);
-        match self.line(from) {
+        match self.rung(from) {
             Ok(line) => {
                 let (allowed, weather) = (self.allowed.clone(), self.weather.clone());
                 let of_call = (allowed, self.plan.patience, now);
@@ -273,25 +260,13 @@ impl Desk {
         }
     }
 
-    fn line(&self, from: String) -> Result<LineEnd, String> {
+    fn rung(&self, from: String) -> Result<LineEnd, String> {
         if let Some(target) = &self.plan.whip {
-            let whip = Whip::call(target.clone(), self.allowed.clone(), self.media.bind);
+            let whip = Whip::call(target.clone(), self.allowed.clone(), self.line.bound_at());
             return Ok(LineEnd::Browser { whip: Some(whip), came: VecDeque::new() });
         }
-        let mut signals = None;
-        let leg = PhoneLeg::outbound(&self.media, rand::random(), false, |sdp| {
-            let leg = self.endpoint.dial(DialRequest {
-                to: self.plan.to.clone(),
-                from,
-                display: None,
-                sdp,
-                headers: Vec::new(),
-            })?;
-            signals = Some(leg.events);
-            Ok(leg.line)
-        });
-        let leg = Box::new(leg.map_err(|why| why.to_string())?);
-        let signals = signals.expect("set by the dialling just done");
-        Ok(LineEnd::Phone { leg, signals })
+        let rung = self.line.ring(self.plan.to.clone(), from);
+        let (leg, signals) = rung.map_err(|why| why.to_string())?;
+        Ok(LineEnd::Phone { leg: Box::new(leg), signals })
     }
 }

@@ -4,21 +4,18 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cordboard_audio::codec::{Codec, Decoder, Encoder};
-use cordboard_audio::halfband::{Doubler, Halver};
+use cordboard_audio::codec::{Codec, Decoder};
+use cordboard_audio::halfband::Halver;
 use cordboard_audio::{MediaTime, SampleRate};
 
+use super::super::mouth::{KEY_MS, Mouth};
 use super::super::script::{Act, Script};
 use super::end::{Came, LineEnd, Told};
 use super::far::{Arrived, FarSound};
 use super::scenario::Scenario;
 use super::take::{Done, Ending, Take};
 use super::weather::{Sky, Weather};
-use crate::call::EncodedFrame;
 
-/// How long a key is pressed, and ticks between two.
-const KEY_MS: u32 = 120;
-const KEY_SPACING: u32 = 12;
 /// What is listened along to is this old, as in a phone with such a buffer: it has come by then.
 const ALONG: Duration = super::far::BUFFER;
 const TICK: Duration = Duration::from_millis(20);
@@ -32,12 +29,9 @@ pub(super) struct Caller {
     allowed: Arc<[IpAddr]>,
     script: Script,
     decoder: Decoder,
-    encoder: Encoder,
-    filters: (Halver, Doubler),
+    halver: Halver,
     sky: Sky,
-    saying: Option<(Arc<[f32]>, usize)>,
-    keying: Vec<char>,
-    key_in: u32,
+    mouth: Mouth,
     placed: Duration,
     /// How long the answer is waited for.
     patience: Duration,
@@ -61,12 +55,9 @@ impl Caller {
             allowed,
             script,
             decoder: Decoder::new(Codec::Pcmu),
-            encoder: Encoder::new(Codec::Pcmu),
-            filters: (Halver::new(), Doubler::new()),
+            halver: Halver::new(),
             sky,
-            saying: None,
-            keying: Vec::new(),
-            key_in: 0,
+            mouth: Mouth::new(),
             placed,
             patience,
             answered: None,
@@ -132,13 +123,13 @@ impl Caller {
 
     /// Takes what has come.
     fn listen(&mut self, now: Duration, answered: Duration, wall: Duration) {
-        let Self { line, sky, take, decoder, filters, .. } = self;
+        let Self { line, sky, take, decoder, halver, .. } = self;
         line.listen(MediaTime::ZERO + (now - self.placed), wall, |came| match came {
             Came::Sound { at, codec, ssrc, timestamp, payload } if !sky.loses() => {
                 let at = at.unwrap_or(now).saturating_sub(answered);
                 let ticks = codec.clock_hz() / 8_000;
                 let arrived = Arrived { at, ssrc, timestamp, ticks };
-                place(&mut take.far, decoder, &mut filters.0, arrived, (codec, payload));
+                place(&mut take.far, decoder, halver, arrived, (codec, payload));
             }
             Came::Sound { .. } => {}
             Came::Key(key) => take.far_keys.push(key),
@@ -148,7 +139,7 @@ impl Caller {
     fn act(&mut self, elapsed: Duration) {
         let heard = elapsed.saturating_sub(ALONG + TICK);
         let far = self.take.far.frame(heard);
-        let busy = self.saying.is_some() || !self.keying.is_empty();
+        let busy = self.mouth.is_busy();
         self.quiet_after = match super::super::script::is_speech(&far) || busy {
             true => Duration::ZERO,
             false => self.quiet_after + TICK,
@@ -163,8 +154,8 @@ impl Caller {
         let deed = self.script.taken() - 1;
         self.take.done.push(Done { deed, began: elapsed, ended: elapsed });
         match act {
-            Act::Say(samples) => self.saying = Some((samples, 0)),
-            Act::Key(keys) => self.keying = keys.chars().rev().collect(),
+            Act::Say(samples) => self.mouth.say(samples),
+            Act::Key(keys) => self.mouth.key(&keys),
             Act::Stay(long) => self.done(elapsed + long),
             Act::HangUp => self.end_at(elapsed, Ending::Done),
         }
@@ -182,47 +173,19 @@ impl Caller {
     }
 
     fn speak(&mut self, elapsed: Duration) {
-        let mut frame = [0.0; 160];
-        if let Some((samples, at)) = self.saying.as_mut() {
-            let rest = &samples[*at..];
-            let count = rest.len().min(frame.len());
-            frame[..count].copy_from_slice(&rest[..count]);
-            *at += count;
-            if *at == samples.len() {
-                self.saying = None;
-                self.done(elapsed + Duration::from_millis(count as u64 / 8));
-            }
+        let (mut frame, ended) = self.mouth.speak();
+        if let Some(count) = ended {
+            self.done(elapsed + Duration::from_millis(count as u64 / 8));
         }
         self.sky.air(&mut frame);
-        let codec = self.line.codec();
-        if codec != self.encoder.codec() {
-            self.encoder = Encoder::new(codec);
-        }
-        let mut encoded = EncodedFrame { len: 0, payload: [0; 320] };
-        encoded.len = match codec.rate() {
-            SampleRate::WIDE => {
-                let mut wide = [0.0; 320];
-                self.filters.1.push_into(&frame, &mut wide);
-                self.encoder.encode_into(&wide, &mut encoded.payload)
-            }
-            _ => self.encoder.encode_into(&frame, &mut encoded.payload),
-        };
+        let encoded = self.mouth.encode(&frame, self.line.codec());
         let line = &mut self.line;
         self.sky.way(encoded, |frame| match frame {
             Some(frame) => line.send(frame, false),
             None => line.send(&encoded, true),
         });
-        self.press(elapsed);
-    }
-
-    fn press(&mut self, elapsed: Duration) {
-        if self.key_in > 0 {
-            self.key_in -= 1;
-            return;
-        }
-        if let Some(digit) = self.keying.pop() {
+        if let Some(digit) = self.mouth.press() {
             self.line.press(digit, KEY_MS);
-            self.key_in = KEY_SPACING;
             self.done(elapsed + Duration::from_millis(u64::from(KEY_MS)));
         }
     }
