@@ -96,6 +96,9 @@ pub struct Trunk {
     pub from_uri: Option<String>,
     /// Realm of its challenges, where that is none of its hosts.
     pub realm: Option<String>,
+    /// Whether a challenge of its places is its own whatever its realm: for who knows a name and a
+    /// password alone, as a phone does.
+    pub any_realm: bool,
     /// Whether we register, and for how long each time.
     pub register: Option<Duration>,
     /// Whether its media is secured.
@@ -122,6 +125,7 @@ impl Trunk {
             credentials: None,
             from_uri: None,
             realm: None,
+            any_realm: false,
             register: None,
             srtp: SrtpPolicy::None,
             calls_max: 30,
@@ -141,6 +145,7 @@ impl Trunk {
     #[must_use]
     pub fn is_realm(&self, realm: &str) -> bool {
         match &self.realm {
+            _ if self.any_realm => true,
             Some(own) => own == realm,
             None => self.hosts.iter().any(|it| it.host.eq_ignore_ascii_case(realm)),
         }
@@ -283,5 +288,7 @@ mod tests {
         assert!(!trunk.is_realm("asterisk"));
         trunk.realm = Some("asterisk".to_owned());
         assert!(trunk.is_realm("asterisk") && !trunk.is_realm("a.example"));
+        trunk.any_realm = true;
+        assert!(trunk.is_realm("a.example"));
     }
 }

@@ -164,6 +164,25 @@ async fn a_call_given_up_after_a_422_is_cancelled_by_its_second_number() {
 }
 
 #[tokio::test]
+async fn who_asks_us_to_ring_somebody_else_is_told_and_refused_and_the_call_goes_on() {
+    let (here, mut calls) = endpoint(T1).await;
+    let phone = Phone::new(&here).await;
+    phone.send(&phone.request("INVITE", "refers", 1, "", &sdp(4000))).await;
+    let mut leg = call(&mut calls).await.leg;
+    leg.line.answer(sdp(5000));
+    let tag = to_tag(&phone.receive_of("SIP/2.0 200").await);
+    phone.send(&phone.request("ACK", "refers", 1, &tag, "")).await;
+    assert_eq!(next(&mut leg).await, Some(LegSignal::Acked { sdp: None }));
+    let refer = phone.request("REFER", "refers", 2, &tag, "");
+    phone.send(&with(&refer, "Refer-To: <sip:ada@192.0.2.7>")).await;
+    let to = "<sip:ada@192.0.2.7>".to_owned();
+    assert_eq!(next(&mut leg).await, Some(LegSignal::Referred { to }));
+    phone.receive_of("SIP/2.0 405").await;
+    phone.send(&phone.request("BYE", "refers", 3, &tag, "")).await;
+    assert_eq!(next(&mut leg).await, Some(LegSignal::Bye { reason: None }));
+}
+
+#[tokio::test]
 async fn ringing_that_must_arrive_is_repeated_until_it_is_acknowledged() {
     let (here, mut calls) = endpoint(Duration::from_millis(50)).await;
     let phone = Phone::new(&here).await;

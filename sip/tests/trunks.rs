@@ -377,6 +377,24 @@ async fn a_trunk_is_registered_with_renewed_and_left() {
 }
 
 #[tokio::test]
+async fn a_registration_that_is_refused_says_with_what() {
+    let registrar = Carrier::new().await;
+    let (register, credentials) = (Some(Duration::from_secs(60)), Credentials::new("ada", "wrong"));
+    let phone =
+        Trunk { any_realm: true, realm: None, register, ..trunk("desk", &[registrar.at()]) };
+    let phone = Trunk { credentials: Some(credentials), ..phone };
+    let (here, _calls) = with_trunks(vec![phone], Vec::new()).await;
+    let first = registrar.request("REGISTER").await;
+    let asked = "WWW-Authenticate: Digest realm=\"asterisk\", nonce=\"r\"\r\n";
+    registrar.answer(&first, "401 Unauthorized", asked).await;
+    let second = registrar.request("REGISTER").await;
+    assert!(second.0.contains("realm=\"asterisk\""), "{}", second.0);
+    registrar.answer(&second, "403 Forbidden", "").await;
+    until(|| here.trunks()[0].refused == Some(403)).await;
+    assert_eq!(here.trunks()[0].registered, Some(false));
+}
+
+#[tokio::test]
 async fn nobody_is_rung_whom_no_trunk_may_ring() {
     let carrier = Carrier::new().await;
     let (here, mut calls) = with_trunks(vec![trunk("carrier", &[carrier.at()])], Vec::new()).await;

@@ -39,6 +39,8 @@ pub struct TrunkState {
     pub full: u64,
     /// Whether it knows us; none where we do not register.
     pub registered: Option<bool>,
+    /// Status with which it refused to register us at the last time; none where it did not.
+    pub refused: Option<u16>,
     /// Its places, and whether each answers.
     pub places: Vec<(SocketAddr, bool)>,
 }
@@ -73,6 +75,7 @@ struct Standing {
     /// The name system knows no address.
     is_lost: bool,
     registered: bool,
+    refused: Option<u16>,
     /// The last nonce and how often it was used.
     nonce: (String, u32),
 }
@@ -199,6 +202,10 @@ impl Carrier {
         self.standing().registered = registered;
     }
 
+    pub(super) fn set_refused(&self, code: Option<u16>) {
+        self.standing().refused = code;
+    }
+
     pub(super) fn is_registered(&self) -> bool {
         self.standing().registered
     }
@@ -239,6 +246,7 @@ impl Carrier {
             calls_max: self.trunk.calls_max,
             full: self.full.load(Ordering::Relaxed) as u64,
             registered: self.trunk.register.map(|_| standing.registered),
+            refused: standing.refused,
             places: standing.targets.iter().map(place).collect(),
         }
     }

@@ -399,6 +399,13 @@ impl Talk {
                 self.answer(tx, if known { 200 } else { 481 });
             }
             Method::Notify => self.answer(tx, 481),
+            Method::Refer => {
+                let target = ["Refer-To", "r"].iter().find_map(|it| tx.original.header_value(it));
+                let target = target.unwrap_or_default();
+                let to = target.chars().filter(|it| !it.is_control()).take(200).collect();
+                self.ends.signal(LegSignal::Referred { to });
+                self.answer(tx, 405);
+            }
             _ => self.answer(tx, 405),
         }
         false

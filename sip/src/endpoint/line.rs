@@ -95,6 +95,11 @@ pub enum LegSignal {
         /// Body.
         body: Vec<u8>,
     },
+    /// They ask us to ring somebody else (REFER, RFC 3515); nobody is rung, and 405 has been sent.
+    Referred {
+        /// `Refer-To`, as they wrote it, cut at 200 signs.
+        to: String,
+    },
     /// The far side rings. A description is its answer to our offer, for ringback and
     /// announcements; the last one counts where branches differ.
     Progress {

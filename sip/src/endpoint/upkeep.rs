@@ -160,7 +160,10 @@ async fn attempt(
         TrunkCall { carrier: Arc::clone(carrier), seq: Arc::clone(&carrier.seq), _seat: None };
     let answer = tokio::time::timeout(ATTEMPT, ask(core, request, target, Some(call)));
     let Some(answer) = answer.await.ok().flatten() else { return Outcome::Unanswered };
-    outcome_of(&answer, expires_s, &contact(core, carrier, target))
+    let outcome = outcome_of(&answer, expires_s, &contact(core, carrier, target));
+    let is_refused = matches!(outcome, Outcome::Refused { .. });
+    carrier.set_refused(is_refused.then(|| answer.status_code.code()));
+    outcome
 }
 
 fn outcome_of(answer: &Response, asked_s: u32, ours: &str) -> Outcome {
