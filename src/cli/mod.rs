@@ -3,6 +3,7 @@
 mod check;
 mod exact;
 mod flow;
+mod humans;
 mod models;
 mod place;
 mod pull;

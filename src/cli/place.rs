@@ -12,11 +12,12 @@ use cordboard_models::speech::Synthesizer;
 use cordboard_models::voice::Flite;
 use cordboard_sip::negotiation::AudioCodec;
 
+use super::humans::HumanArguments;
 use super::{Fault, say, say_error, settings, timelines};
 use crate::clock;
 use crate::replay::calls::{
-    Budget, Clips, Comparison, DeedKind, Head, Keys, Plan, Progress, Report, Run, Scenario, Studio,
-    Summary, Tally, Weather, WhipTarget, begin, page, recording,
+    Budget, Clips, Comparison, DeedKind, Head, HumanTally, Keys, Plan, Progress, Report, Run,
+    Scenario, Studio, Summary, Tally, Weather, WhipTarget, begin, page, recording,
 };
 use crate::replay::exact::kept_timeline;
 use crate::shell;
@@ -93,6 +94,8 @@ pub(super) struct PlaceArguments {
     /// Write a page with plots, and the sound of the worst turns.
     #[arg(long, value_name = "FILE", requires = "to")]
     html: Option<PathBuf>,
+    #[command(flatten)]
+    humans: HumanArguments,
 }
 
 impl PlaceArguments {
@@ -102,7 +105,7 @@ impl PlaceArguments {
     }
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let time: Result<jiff::SignedDuration, _> = text.parse();
     time.ok()
         .and_then(|it| Duration::try_from(it).ok())
@@ -124,13 +127,14 @@ pub(super) fn place(
         to: plan.to.clone(),
         began_unix_ms: clock::wall_unix_ms(),
         asked: asked(arguments),
-        own_lateness_ms: 0.0,
+        ..Head::default()
     };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime?;
     let run = runtime.block_on(follow(plan))?;
-    let head = Head { own_lateness_ms: run.late.as_secs_f64() * 1e3, ..head };
+    let humans = (arguments.humans.count() > 0).then_some(run.humans);
+    let head = Head { own_lateness_ms: run.late.as_secs_f64() * 1e3, humans, ..head };
     let mut report = run.tally.report(head);
     if let Some(base) = &arguments.timelines {
         runtime.block_on(timelines::hold_against(&mut report, base))?;
@@ -174,6 +178,9 @@ fn asked(arguments: &PlaceArguments) -> BTreeMap<String, String> {
     put("concurrency", arguments.concurrency.to_string());
     put("rate", format!("{}/s", arguments.rate));
     put("codec", arguments.codec.clone().unwrap_or_else(|| "pcmu, pcma".to_owned()));
+    if arguments.humans.count() > 0 {
+        put("humans", arguments.humans.count().to_string());
+    }
     if arguments.loss > 0.0 {
         put("loss", format!("{} %", arguments.loss));
     }
@@ -215,10 +222,13 @@ fn plan(arguments: &PlaceArguments, config: Option<&Path>) -> Result<Plan, Fault
         (calls, _) => calls,
     };
     let allowed = std::iter::once(host.ip()).chain(arguments.allow.iter().copied());
+    let allowed: Vec<IpAddr> = allowed.collect();
+    let humans = arguments.humans.humans(&allowed)?;
     Ok(Plan {
         to,
         whip,
-        allowed: allowed.collect(),
+        allowed,
+        humans,
         scenarios,
         concurrency: arguments.concurrency,
         rate_per_s: arguments.rate,
@@ -378,10 +388,12 @@ fn far_voice(named: &str, config: Option<&Path>) -> Result<Option<Box<dyn Synthe
 }
 
 /// What a run came to.
+#[derive(Default)]
 struct Ran {
     tally: Tally,
     clips: Clips,
     late: Duration,
+    humans: HumanTally,
 }
 
 /// Runs the plan to its end, or until told to stop; tells how far it is.
@@ -392,8 +404,7 @@ async fn follow(plan: Plan) -> Result<Ran, Fault> {
     let (takes, progress) = (takes.clone(), progress.clone());
     // Scoring takes time, and has its own.
     let scoring = tokio::task::spawn_blocking(move || {
-        let mut ran =
-            Ran { tally: Tally::default(), clips: Default::default(), late: Duration::ZERO };
+        let mut ran = Ran::default();
         loop {
             crossbeam_channel::select! {
                 recv(takes) -> take => match take {
@@ -401,10 +412,15 @@ async fn follow(plan: Plan) -> Result<Ran, Fault> {
                         let score = ran.tally.add(&take);
                         ran.clips.consider(&take, score);
                     }
-                    Err(_) => return ran,
+                    Err(_) => {
+                        // The last word on the run may still be there.
+                        ran.humans = progress.try_iter().last().map_or(ran.humans, |it| it.humans);
+                        return ran;
+                    }
                 },
                 recv(progress) -> told => if let Ok(told) = told {
                     ran.late = ran.late.max(told.late);
+                    ran.humans = told.humans;
                     tell(told, calls, &ran.tally.so_far());
                 },
             }

@@ -92,6 +92,12 @@ impl Print {
         Self { shapes: self.shapes.get(from_ms / 10..).unwrap_or_default().to_vec() }
     }
 
+    /// What there is of it up to a time, ms.
+    #[must_use]
+    pub fn before(&self, to_ms: usize) -> Self {
+        Self { shapes: self.shapes.get(..to_ms / 10).unwrap_or(&self.shapes).to_vec() }
+    }
+
     /// Frames with sound, by number.
     fn sounding(&self) -> Vec<usize> {
         let loudest = self.shapes.iter().map(|it| it.power_db).fold(f32::MIN, f32::max);

@@ -43,6 +43,8 @@ pub(super) enum Fate {
     Refused(u16),
     /// It is over.
     Over,
+    /// The far end asks us to ring somebody else (REFER): whom, as it wrote it.
+    Referred(String),
 }
 
 impl PhoneLine {
@@ -90,6 +92,20 @@ impl PhoneLine {
         self.media.bind
     }
 
+    /// Whether its registrar knows it; as an error where that refuses it: SIP status.
+    pub(super) fn registration(&self) -> Result<bool, u16> {
+        let trunks = self.endpoint.trunks();
+        match trunks.iter().find_map(|it| it.refused) {
+            Some(code) => Err(code),
+            None => Ok(trunks.iter().all(|it| it.registered == Some(true))),
+        }
+    }
+
+    /// Takes its registration back.
+    pub(super) async fn leave(&self) {
+        self.endpoint.leave_trunks().await;
+    }
+
     /// Rings somebody.
     pub(super) fn ring(
         &self,
@@ -125,6 +141,9 @@ impl PhoneLine {
 pub(super) fn told(leg: &mut PhoneLeg, signal: LegSignal, answered: bool) -> Option<Fate> {
     if let (LegSignal::Refused { code, .. }, false) = (&signal, answered) {
         return Some(Fate::Refused(*code));
+    }
+    if let LegSignal::Referred { to } = signal {
+        return Some(Fate::Referred(to));
     }
     let mut fate = None;
     for event in leg.signal(signal).into_iter().flatten() {

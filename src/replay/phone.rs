@@ -44,6 +44,26 @@ pub enum PhoneError {
         /// SIP status.
         code: u16,
     },
+    /// A phone is to register at an address that was not given.
+    #[error("{address} was not given: --allow {address}")]
+    NotGiven {
+        /// The address.
+        address: std::net::IpAddr,
+    },
+    /// A phone is not registered.
+    #[error("{uri} is refused its registration with {code}; its password is in HUMAN_PASSWORD")]
+    RegistrationRefused {
+        /// Who asked, and where.
+        uri: String,
+        /// SIP status.
+        code: u16,
+    },
+    /// The registrar says nothing.
+    #[error("no answer to REGISTER within {within:?}: is there a registrar?")]
+    RegistrationUnanswered {
+        /// How long was waited.
+        within: Duration,
+    },
     /// Nobody rang or answered in time.
     #[error("nobody came within {within:?}")]
     NobodyCame {
@@ -229,7 +249,7 @@ impl Talk {
             Some(Fate::Refused(code)) => return Err(PhoneError::Refused { code }),
             Some(Fate::Over) => return Ok(false),
             Some(Fate::Answered) => self.answered = true,
-            None => {}
+            Some(Fate::Referred(_)) | None => {}
         }
         Ok(true)
     }

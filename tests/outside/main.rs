@@ -30,6 +30,7 @@ mod placed;
 mod reached;
 mod refusals;
 mod replay;
+mod replay_humans;
 mod ringer;
 mod signals;
 mod start;

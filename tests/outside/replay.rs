@@ -39,7 +39,7 @@ steps:
 ";
 
 /// Runs it; blocking, so away from the runtime's threads.
-async fn replayed(arguments: Vec<String>) -> Output {
+pub(crate) async fn replayed(arguments: Vec<String>) -> Output {
     let running = tokio::task::spawn_blocking(move || {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         run(&[&["replay"], &arguments[..]].concat())
@@ -47,18 +47,18 @@ async fn replayed(arguments: Vec<String>) -> Output {
     running.await.unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     let of = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     format!("{}{}", of(&output.stdout), of(&output.stderr))
 }
 
-fn scenario(folder: &Path, text: &str) -> String {
+pub(crate) fn scenario(folder: &Path, text: &str) -> String {
     let path = folder.join("scenario.yaml");
     fs::write(&path, text).unwrap();
     path.display().to_string()
 }
 
-fn read(path: &Path) -> Value {
+pub(crate) fn read(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 

@@ -29,6 +29,8 @@ pub(super) enum Told {
     Answered,
     /// It is over, or has not come to be.
     Over(Ending),
+    /// The far end asks for a transfer: to whom.
+    Referred(String),
 }
 
 /// What has come.
@@ -120,6 +122,13 @@ impl LineEnd {
         }
     }
 
+    /// Picks up.
+    pub(super) fn answer(&mut self) {
+        if let Self::Phone { leg, .. } = self {
+            leg.command(&LegCommand::Answer);
+        }
+    }
+
     /// What is sent.
     pub(super) fn codec(&self) -> Codec {
         match self {
@@ -168,6 +177,7 @@ fn phone_told(leg: &mut PhoneLeg, signal: LegSignal, answered: bool) -> Option<T
     Some(match line::told(leg, signal, answered)? {
         Fate::Answered => Told::Answered,
         Fate::Over => Told::Over(Ending::Far),
+        Fate::Referred(to) => Told::Referred(to),
         Fate::Refused(code @ 300..=399) => Told::Over(Ending::Redirected(code)),
         // Our own word for silence (RFC 3261 §8.1.3.1).
         Fate::Refused(408) => Told::Over(Ending::NoAnswer),

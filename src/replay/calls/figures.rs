@@ -11,6 +11,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use serde::{Deserialize, Serialize};
 
+use super::human::Human;
 use super::score::{Score, TurnKind};
 
 /// A histogram's unit is 100 µs; it holds up to an hour.
@@ -18,8 +19,17 @@ const UNIT_MS: f64 = 0.1;
 const MOST: u64 = 36_000_000;
 
 /// The metrics, in the order in which they are told.
-pub const METRICS: [&str; 7] =
-    ["answer", "response", "duck", "stop", "dead_air", "talk_over", "spacing"];
+pub const METRICS: [&str; 9] = [
+    "answer",
+    "response",
+    "duck",
+    "stop",
+    "dead_air",
+    "talk_over",
+    "human",
+    "human_wait",
+    "spacing",
+];
 
 /// One quantile, ms, and its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,6 +125,15 @@ pub struct Summary {
     pub stopped_by_asides: usize,
     /// All.
     pub asides: usize,
+    /// Calls in which a human was heard, owed or not.
+    #[serde(default)]
+    pub humans_heard: usize,
+    /// Calls that owed a human, in a run without a phone of one.
+    #[serde(default)]
+    pub humans_not_scored: usize,
+    /// Calls in which a transfer was asked for by signalling.
+    #[serde(default)]
+    pub transfers: usize,
     /// Packets that came.
     pub packets: u64,
     /// Of them too late for a phone.
@@ -134,6 +153,8 @@ pub(super) fn values<'a>(metric: &str, score: &'a Score) -> Box<dyn Iterator<Ite
         "duck" => Box::new(turns.filter(move |it| wanted(it.kind)).filter_map(|it| it.duck_ms)),
         "stop" => Box::new(turns.filter(move |it| wanted(it.kind)).filter_map(|it| it.stop_ms)),
         "dead_air" => Box::new(answered.then_some(f64::from(score.dead_air_ms)).into_iter()),
+        "human" => Box::new(score.human.and_then(Human::at_ms).into_iter()),
+        "human_wait" => Box::new(score.human.and_then(Human::wait_ms).into_iter()),
         "talk_over" => Box::new(answered.then_some(f64::from(score.talk_over_ms)).into_iter()),
         _ => Box::new(std::iter::empty()),
     }
@@ -156,6 +177,9 @@ impl Sum {
         sum.calls += 1;
         sum.answered += usize::from(score.answer_ms.is_some());
         sum.passed += usize::from(score.faults.is_empty());
+        sum.humans_heard += usize::from(score.human.and_then(Human::at_ms).is_some());
+        sum.humans_not_scored += usize::from(score.human == Some(Human::NotScored));
+        sum.transfers += usize::from(score.transfer.is_some());
         sum.packets += score.packets;
         sum.packets_late += score.packets_late;
         for turn in &score.turns {

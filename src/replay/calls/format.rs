@@ -100,6 +100,16 @@ pub(super) struct ExpectFile {
     pub(super) ends: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) refused: Option<Spanned<u16>>,
+    #[serde(default)]
+    pub(super) human: Option<Spanned<HumanFile>>,
+}
+
+/// `human: true`, or `human: 30s`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum HumanFile {
+    Owed(bool),
+    Within(String),
 }
 
 /// `say: yes`, or `say: [one two three, 700ms, four five six]`.

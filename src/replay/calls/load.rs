@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::super::line::{PhoneLine, Sound};
 use super::end::LineEnd;
+use super::human::{self, HumanPhone, HumanTally, Humans};
 use super::scenario::Scenario;
 use super::take::{Ending, Take};
 use super::weather::Weather;
@@ -55,6 +56,8 @@ pub struct Plan {
     pub codecs: Vec<AudioCodec>,
     /// What is laid over each call.
     pub weather: Weather,
+    /// Phones of humans, to which the far end may hand callers over.
+    pub humans: Option<Humans>,
     /// Ports of ours for sound.
     pub ports: std::ops::RangeInclusive<u16>,
 }
@@ -72,6 +75,8 @@ pub struct Progress {
     pub over: usize,
     /// The latest that a tick of ours has been.
     pub late: Duration,
+    /// What has come to the humans' phones.
+    pub humans: HumanTally,
 }
 
 /// A run under way; dropping it stops it.
@@ -100,7 +105,8 @@ impl Drop for Run {
 /// Begins a run; it ends by itself, and then its channels do.
 ///
 /// # Errors
-/// [`PhoneError`] where there is no address or no port for us.
+/// [`PhoneError`] where there is no address or no port for us, or a human's phone is not registered;
+/// nobody has been rung then.
 pub async fn begin(plan: Plan) -> Result<Run, PhoneError> {
     let own: IpAddr = match plan.allowed.iter().all(IpAddr::is_loopback) {
         true => [127, 0, 0, 1].into(),
@@ -118,12 +124,18 @@ pub async fn begin(plan: Plan) -> Result<Run, PhoneError> {
     let peer = plan.allowed.first().copied().unwrap_or(own);
     let (ports, codecs) = (plan.ports.clone(), plan.codecs.clone());
     let sound = Sound { ports, codecs, stamps: true };
-    let (line, incoming) = PhoneLine::bind(config, peer, sound).await?;
+    let (line, incoming) = PhoneLine::bind(config, peer, sound.clone()).await?;
+    let allowed: Arc<[IpAddr]> = plan.allowed.clone().into();
+    let humans = match &plan.humans {
+        Some(humans) => human::ready(humans, (own, &allowed), &sound).await?,
+        None => Vec::new(),
+    };
     let (say, takes) = crossbeam_channel::unbounded();
     let (tell, progress) = crossbeam_channel::unbounded();
     let stop = Arc::new(AtomicBool::new(false));
     let desk = Desk {
-        allowed: plan.allowed.clone().into(),
+        allowed,
+        humans,
         weather: Arc::new(plan.weather.clone()),
         run: rand::random::<u32>(),
         wall: clock::wall_unix().saturating_sub(clock::monotonic()),
@@ -141,10 +153,10 @@ pub async fn begin(plan: Plan) -> Result<Run, PhoneError> {
     std::thread::Builder::new()
         .name("replay".to_owned())
         .spawn(move || {
-            let _runtime = runtime.enter();
+            let _entered = runtime.enter();
             // Whoever rings us is refused as long as it is not dropped.
             let _incoming = incoming;
-            desk.run();
+            desk.run(&runtime);
         })
         .expect("a thread can be had at the begin of a run");
     Ok(Run { takes, progress, stop })
@@ -160,6 +172,7 @@ struct Desk {
     /// How far wall time is ahead of the monotonic clock.
     wall: Duration,
     phases: [Vec<Caller>; PHASES],
+    humans: Vec<HumanPhone>,
     placed: usize,
     over: usize,
     late: Duration,
@@ -169,7 +182,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn run(mut self) {
+    fn run(mut self, runtime: &tokio::runtime::Handle) {
         let began = clock::monotonic();
         let (never, silence) = crossbeam_channel::bounded::<()>(0);
         let mut due = began;
@@ -183,6 +196,7 @@ impl Desk {
             }
             self.late = self.late.max(now - due);
             self.step(phase, now);
+            self.humans.iter_mut().skip(phase).step_by(PHASES).for_each(|it| it.tick(now));
             self.place(phase, now, began);
             phase = (phase + 1) % PHASES;
             // A tick that is lost is skipped: a phone does not send a burst either.
@@ -193,8 +207,18 @@ impl Desk {
                 self.report(now - began);
             }
         }
+        let end = clock::monotonic() + FAREWELL;
+        while let Some(left) = end.checked_sub(clock::monotonic()) {
+            let tick = if self.humans.is_empty() { left } else { PHASE * PHASES as u32 };
+            let _ = silence.recv_timeout(tick.min(left));
+            self.humans.iter_mut().for_each(|it| it.tick(clock::monotonic()));
+        }
         self.report(clock::monotonic() - began);
-        let _ = silence.recv_timeout(FAREWELL);
+        if self.humans.iter().any(HumanPhone::is_busy) {
+            self.humans.iter_mut().for_each(HumanPhone::hang_up);
+            let _ = silence.recv_timeout(FAREWELL);
+        }
+        runtime.block_on(human::leave(&self.humans));
         drop(never);
     }
 
@@ -211,7 +235,10 @@ impl Desk {
     fn report(&mut self, elapsed: Duration) {
         let live = self.live();
         let late = std::mem::take(&mut self.late);
-        let progress = Progress { elapsed, placed: self.placed, live, over: self.over, late };
+        let of_phones = self.humans.iter().map(HumanPhone::tally);
+        let humans = of_phones.fold(HumanTally::default(), HumanTally::and);
+        let (placed, over) = (self.placed, self.over);
+        let progress = Progress { elapsed, placed, live, over, late, humans };
         // Whoever follows may have gone.
         let _ = self.tell.send(progress);
     }
@@ -247,6 +274,8 @@ impl Desk {
         let from = format!("sip:replay-{:08x}-{number}@{}", self.run, self.line.host());
         let wall = clock::wall_unix_ms();
         let take = unanswered(number, scenario, from.clone(), wall, Ending::Stopped);
+        let human = self.plan.humans.as_ref().map(|it| it.words.clone());
+        let take = Take { human, ..take };
         match self.rung(from) {
             Ok(line) => {
                 let (allowed, weather) = (self.allowed.clone(), self.weather.clone());

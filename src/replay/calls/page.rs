@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::clips::{Clip, Clips};
 use super::figures::{Figures, METRICS, values};
+use super::human::Human;
 use super::report::Report;
 use super::score::Score;
 
@@ -23,6 +24,30 @@ struct Plot {
     ticks: Vec<(f64, String)>,
 }
 
+/// What became of a hand-over.
+#[derive(Debug, Serialize)]
+struct Handed<'a> {
+    call: &'a Score,
+    at_ms: Option<f64>,
+    wait_ms: Option<f64>,
+    told: &'static str,
+}
+
+impl<'a> Handed<'a> {
+    fn of(call: &'a Score) -> Option<Self> {
+        let told = match call.human {
+            Some(Human::Heard { .. }) => "heard",
+            Some(Human::NotHeard) => "not heard",
+            Some(Human::NotScored) => "not scored",
+            None => "",
+        };
+        let (at_ms, wait_ms) =
+            (call.human.and_then(Human::at_ms), call.human.and_then(Human::wait_ms));
+        let is_any = call.human.is_some() || call.transfer.is_some();
+        is_any.then_some(Self { call, at_ms, wait_ms, told })
+    }
+}
+
 /// What the template is given.
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
@@ -30,6 +55,8 @@ struct Shown<'a> {
     began: String,
     plots: Vec<Plot>,
     failed: Vec<&'a Score>,
+    /// Calls in which a human could have been heard, was owed, or a transfer was asked for.
+    handed: Vec<Handed<'a>>,
     clips: &'a [Clip],
 }
 
@@ -45,7 +72,8 @@ pub fn page(report: &Report, clips: &Clips) -> Result<String, minijinja::Error> 
     let began = jiff::Timestamp::from_millisecond(report.began_unix_ms.cast_signed())
         .map_or_else(|_| String::new(), |it| it.strftime("%F %T UTC").to_string());
     let failed: Vec<_> = report.calls.iter().filter(|it| !it.faults.is_empty()).take(200).collect();
-    let shown = Shown { report, began, plots, failed, clips: clips.worst() };
+    let handed: Vec<_> = report.calls.iter().filter_map(Handed::of).take(200).collect();
+    let shown = Shown { report, began, plots, failed, handed, clips: clips.worst() };
     pages.get_template("page.html")?.render(Serde(&shown))
 }
 

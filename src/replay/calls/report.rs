@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::figures::{Figures, METRICS, Sum, Summary};
+use super::human::HumanTally;
 use super::score::{Score, score};
 use super::take::Take;
 
@@ -34,6 +35,9 @@ pub struct Report {
     /// How the far end's own figures differ from ours, where its timeline was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truth: Option<Truth>,
+    /// What came to the humans' phones, where the run had any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub humans: Option<HumanTally>,
     /// Each call.
     pub calls: Vec<Score>,
 }
@@ -105,6 +109,7 @@ impl Tally {
             overall: self.overall.summary(),
             scenarios: self.scenarios.values().map(Sum::summary).collect(),
             truth: None,
+            humans: head.humans,
             calls,
         }
     }
@@ -121,6 +126,8 @@ pub struct Head {
     pub asked: BTreeMap<String, String>,
     /// The latest that a tick of ours was, ms.
     pub own_lateness_ms: f64,
+    /// What came to the humans' phones, where the run had any.
+    pub humans: Option<HumanTally>,
 }
 
 impl Report {
@@ -161,6 +168,7 @@ impl fmt::Display for Report {
             all.unanswered, all.not_stopped, all.interruptions, all.stopped_by_asides, all.asides
         )?;
         writeln!(f, "packets {}, too late for a phone {}", all.packets, all.packets_late)?;
+        humans(f, self)?;
         if let Some(truth) = &self.truth {
             writeln!(
                 f,
@@ -206,6 +214,47 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+/// What came of transfers.
+fn humans(f: &mut fmt::Formatter<'_>, report: &Report) -> fmt::Result {
+    let all = &report.overall;
+    if let Some(HumanTally { rung, answered, busy, elsewhere }) = report.humans {
+        writeln!(
+            f,
+            "a human was heard in {} calls; their phones were rung {rung} times, answered \
+             {answered}, busy {busy}",
+            all.humans_heard
+        )?;
+        if let Some(address) = elsewhere {
+            writeln!(
+                f,
+                "a call to a human was refused: its sound is at {address}, which was not given: \
+                 --allow {address}"
+            )?;
+        }
+    }
+    if all.humans_not_scored > 0 {
+        writeln!(
+            f,
+            "a human is owed in {} calls, which is not scored: no phone of one, see --human",
+            all.humans_not_scored
+        )?;
+    }
+    if all.transfers > 0 {
+        let mut asked: Vec<&str> =
+            report.calls.iter().filter_map(|it| it.transfer.as_deref()).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        asked.truncate(5);
+        writeln!(
+            f,
+            "a transfer was asked for by REFER in {} calls, and not followed: {}",
+            all.transfers,
+            asked.join(", ")
+        )?;
+    }
+    Ok(())
 }
 
 /// Quantiles with their bounds, ms.

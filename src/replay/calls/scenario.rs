@@ -8,7 +8,9 @@ use serde_saphyr::Spanned;
 
 use super::super::likeness::Print;
 use super::super::script::{Act, Step, When};
-use super::format::{self, AfterFile, ExpectFile, Faults, File, ScenarioFault, StepFile};
+use super::format::{
+    self, AfterFile, ExpectFile, Faults, File, HumanFile, ScenarioFault, StepFile,
+};
 use super::studio::{self, CALLERS_VOICE, SoundFault, Studio};
 
 /// Quiet after which a caller takes their turn, where the scenario does not say.
@@ -65,6 +67,15 @@ pub struct Expect {
     pub ends: Option<End>,
     /// It refuses the call with this SIP status.
     pub refused: Option<u16>,
+    /// A human comes to be heard.
+    pub human: Option<ExpectHuman>,
+}
+
+/// A human who is to be heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpectHuman {
+    /// From the answer on; any time will do where none.
+    pub within: Option<Duration>,
 }
 
 /// Who ends a call.
@@ -262,7 +273,18 @@ impl Maker<'_> {
             }
             other => other.as_ref().map(|it| it.value),
         };
-        Ok(Expect { says, ends, refused })
+        let human = match file.human.as_ref().map(|it| (&it.value, it.referenced)) {
+            None | Some((HumanFile::Owed(false), _)) => None,
+            Some((HumanFile::Owed(true), _)) => Some(ExpectHuman { within: None }),
+            Some((HumanFile::Within(time), at)) => {
+                let within = format::duration(time).ok_or_else(|| {
+                    let what = format!("`{time}` is no time for a human");
+                    faults.at(at, what, "`human` is true, or a time such as 30s")
+                })?;
+                Some(ExpectHuman { within: Some(within) })
+            }
+        };
+        Ok(Expect { says, ends, refused, human })
     }
 }
 

@@ -43,6 +43,16 @@ fn a_scenario_says_when_and_what_in_order() {
 }
 
 #[test]
+fn a_human_is_owed_at_any_time_or_within_one_or_not_at_all() {
+    let owed = |human: &str| {
+        let text = format!("scenario: x\nsteps: []\nexpect:\n  human: {human}\n");
+        read(&text).unwrap().expect.human.map(|it| it.within)
+    };
+    let half_a_minute = Some(Duration::from_secs(30));
+    assert_eq!([owed("true"), owed("30s"), owed("false")], [Some(None), Some(half_a_minute), None]);
+}
+
+#[test]
 fn each_fault_has_its_line_and_says_what_to_do() {
     let step = |step: &str| format!("scenario: x\nsteps:\n  - {step}\n");
     for (text, line, what, remedy) in [
@@ -62,6 +72,7 @@ fn each_fault_has_its_line_and_says_what_to_do() {
         (&step("play: nowhere.wav"), 3, "nowhere.wav", "relative to this file"),
         (&step("say: 600ms"), 3, "no sound", "leave the step out"),
         ("scenario: x\nsteps: []\nexpect:\n  ends: nobody\n", 4, "ends no call", "far or caller"),
+        ("scenario: x\nsteps: []\nexpect:\n  human: soon\n", 4, "no time for a human", "30s"),
         ("scenario: x\nsteps: []\nexpect:\n  refused: 200\n", 4, "refuses no call", "300 to 699"),
     ] {
         let fault = read(text).expect_err(text);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::likeness::Print;
 use super::super::script::{Act, When};
+use super::human::{self, Human};
 use super::levels::{Levels, SPEECH_DB, STEP_MS, STEP_SAMPLES};
 use super::scenario::{Deed, DeedKind, End};
 use super::take::{Done, Ending, Take};
@@ -60,6 +61,12 @@ pub struct Score {
     pub far_keys: String,
     /// What it was to say, and whether it did; none where nobody could tell.
     pub said: Vec<Said>,
+    /// Whether a human was heard; none where none is owed, and the run had no phone of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub human: Option<Human>,
+    /// Whom it asked the caller's phone to ring instead (REFER); that is told, not followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<String>,
     /// Why the call did not go as it should; empty where it did.
     pub faults: Vec<String>,
 }
@@ -146,6 +153,8 @@ pub fn score(take: &Take) -> Score {
         longest_gap_ms: f64::from(longest) / 1e3,
         far_keys: take.far_keys.clone(),
         said,
+        human: human::outcome(take, &near),
+        transfer: take.referred.clone(),
         faults: Vec::new(),
     };
     score.faults = faults(take, &score);
@@ -355,6 +364,7 @@ fn faults(take: &Take, score: &Score) -> Vec<String> {
         let alike = said.alike.map_or_else(String::new, |it| format!(" (alike {it:.2})"));
         faults.push(format!("it did not say `{}`{alike}", said.words));
     }
+    faults.extend(human::fault(take, score.human));
     faults
 }
 

@@ -58,6 +58,8 @@ fn take(deeds: Vec<(u64, u64, Act, DeedKind)>, far: Vec<i16>, ending: Ending) ->
         taken,
         far: heard,
         far_keys: String::new(),
+        referred: None,
+        human: None,
         ending,
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::far::FarSound;
+use super::human::HumanWords;
 use super::scenario::Scenario;
 
 /// One call as its caller met it.
@@ -29,6 +30,10 @@ pub struct Take {
     pub far: FarSound,
     /// Keys that the far end pressed.
     pub far_keys: String,
+    /// Whom the far end asked the caller's phone to ring instead (REFER), which it did not.
+    pub referred: Option<String>,
+    /// What a human would have said, where the run has phones of humans.
+    pub human: Option<Arc<HumanWords>>,
     /// How it ended.
     pub ending: Ending,
 }

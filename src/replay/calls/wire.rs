@@ -21,6 +21,8 @@ const ALONG: Duration = super::far::BUFFER;
 const TICK: Duration = Duration::from_millis(20);
 /// After the last deed a caller listens on until the far end has been quiet for so long.
 const LINGERS: Duration = Duration::from_millis(2_500);
+/// Who is owed a human looks for one in what came so lately: a sentence of theirs and its pauses.
+const LOOKS_BACK: Duration = Duration::from_secs(14);
 
 /// A call under way.
 pub(super) struct Caller {
@@ -37,6 +39,7 @@ pub(super) struct Caller {
     patience: Duration,
     answered: Option<Duration>,
     quiet_after: Duration,
+    has_heard_human: bool,
     take: Take,
     over: bool,
 }
@@ -62,6 +65,7 @@ impl Caller {
             patience,
             answered: None,
             quiet_after: Duration::ZERO,
+            has_heard_human: false,
             take,
             over: false,
         }
@@ -88,6 +92,7 @@ impl Caller {
             match told {
                 Told::Answered => self.begin(now),
                 Told::Over(ending) => return self.close(now, ending),
+                Told::Referred(to) => drop(self.take.referred.get_or_insert(to)),
             }
             if self.over {
                 return;
@@ -146,7 +151,7 @@ impl Caller {
         };
         let Some(act) = self.script.hear(&far, busy) else {
             let nothing_left = self.script.is_over() && !busy;
-            if nothing_left && self.quiet_after >= LINGERS && self.ends_itself() {
+            if nothing_left && self.quiet_after >= LINGERS && self.ends_itself(elapsed) {
                 self.end_at(elapsed, Ending::Done);
             }
             return;
@@ -161,9 +166,24 @@ impl Caller {
         }
     }
 
-    /// Whether a caller who has done all hangs up; who is owed the far end's goodbye waits for it.
-    fn ends_itself(&self) -> bool {
-        self.take.scenario.expect.ends != Some(super::scenario::End::Far)
+    /// Whether a caller who has done all hangs up; who is owed the far end's goodbye, or a human,
+    /// waits for it.
+    fn ends_itself(&mut self, elapsed: Duration) -> bool {
+        let expect = &self.take.scenario.expect;
+        if expect.ends == Some(super::scenario::End::Far) {
+            return false;
+        }
+        let (Some(human), Some(words)) = (expect.human, &self.take.human) else { return true };
+        if human.within.is_some_and(|it| elapsed > it) || self.has_heard_human {
+            return true;
+        }
+        // To look takes milliseconds: once a silence, and once more as it goes on.
+        if self.quiet_after.as_millis().is_multiple_of(LINGERS.as_millis()) {
+            let from = elapsed.saturating_sub(LOOKS_BACK).as_millis() as usize * 8;
+            let late = self.take.far.samples.get(from..).unwrap_or_default();
+            self.has_heard_human = words.first_in(late).is_some();
+        }
+        self.has_heard_human
     }
 
     fn done(&mut self, at: Duration) {
@@ -230,6 +250,8 @@ pub(super) fn unanswered(
         taken: 0,
         far: FarSound::default(),
         far_keys: String::new(),
+        referred: None,
+        human: None,
         ending,
     }
 }
