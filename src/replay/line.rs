@@ -48,7 +48,8 @@ pub(super) enum Fate {
 }
 
 impl PhoneLine {
-    /// Binds a phone; `peer` is whom its addresses are told. Who rings it comes out of the receiver.
+    /// Binds a phone; `peer` is whom its addresses are told. Who rings it comes out of the
+    /// receiver.
     ///
     /// # Errors
     /// [`PhoneError`] where it has no address or no port.

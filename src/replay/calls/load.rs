@@ -105,8 +105,8 @@ impl Drop for Run {
 /// Begins a run; it ends by itself, and then its channels do.
 ///
 /// # Errors
-/// [`PhoneError`] where there is no address or no port for us, or a human's phone is not registered;
-/// nobody has been rung then.
+/// [`PhoneError`] where there is no address or no port for us, or a human's phone is not
+/// registered; nobody has been rung then.
 pub async fn begin(plan: Plan) -> Result<Run, PhoneError> {
     let own: IpAddr = match plan.allowed.iter().all(IpAddr::is_loopback) {
         true => [127, 0, 0, 1].into(),
