@@ -163,6 +163,14 @@ impl Decoder {
 
     /// Takes samples at the model's rate.
     pub(super) fn feed(&mut self, samples: &[i16], span: Span) -> bool {
+        match span {
+            Span::Whole => self.give(samples, span),
+            // Some six seconds at once overrun the ring in which the library keeps features.
+            Span::Part => samples.chunks(PART_MAX).all(|part| self.give(part, span)),
+        }
+    }
+
+    fn give(&mut self, samples: &[i16], span: Span) -> bool {
         let full = c_int::from(span == Span::Whole);
         if span == Span::Whole {
             // The library forgets its own setting at the first part that it is fed, and would
@@ -241,6 +249,9 @@ pub(super) enum Span {
     /// All of it at once; cepstral means are its own.
     Whole,
 }
+
+/// Samples that are given to the library as a part at once: half a second at 16 kHz.
+const PART_MAX: usize = 8_000;
 
 /// Weight of a grammar's arcs against sound; the library's own default for language models.
 const GRAMMAR_WEIGHT: f32 = 6.5;
