@@ -7,6 +7,7 @@
 
 mod door;
 pub(crate) mod fragment;
+mod keys;
 mod peer;
 mod reports;
 mod socket;
@@ -43,7 +44,7 @@ const WORDS: usize = 256;
 const SHOWN: usize = 256;
 /// Packets taken in one tick.
 const PACKETS_A_TICK: u32 = 32;
-/// RTP clock of Opus (RFC 7587 §4.1), and of the telephone events beside it.
+/// RTP clock of Opus (RFC 7587 §4.1), and of the telephone events beside it, mostly.
 const CLOCK_HZ: u32 = 48_000;
 /// Ticks of 20 ms.
 const FRAME_TICKS: u32 = 960;
@@ -74,6 +75,8 @@ pub(crate) enum Word {
 struct PayloadTypes {
     sound: AtomicU32,
     keys: AtomicU32,
+    /// Clock of the keys.
+    keys_hz: AtomicU32,
 }
 
 /// The call's end.
@@ -139,8 +142,6 @@ fn ends(
         gate: gate.clone(),
         over: over.clone(),
     };
-    let mut keys = KeyReceiver::default();
-    keys.set_clock(CLOCK_HZ);
     let leg = BrowserLeg {
         packets,
         words,
@@ -150,7 +151,7 @@ fn ends(
         dropped,
         gate,
         over,
-        keys,
+        keys: KeyReceiver::default(),
         pressed: [None; 2],
         connected: false,
         taken: false,
@@ -188,9 +189,11 @@ impl BrowserEnd {
     }
 
     /// What was agreed on.
-    fn agreed(&self, sound: u8, keys: Option<u8>) {
+    fn agreed(&self, sound: u8, keys: Option<(u8, u32)>) {
+        let (keys, keys_hz) = keys.unwrap_or_default();
         self.types.sound.store(sound.into(), Ordering::Release);
-        self.types.keys.store(keys.unwrap_or_default().into(), Ordering::Release);
+        self.types.keys_hz.store(keys_hz, Ordering::Release);
+        self.types.keys.store(keys.into(), Ordering::Release);
     }
 }
 
@@ -269,6 +272,7 @@ impl BrowserLeg {
         let payload_type = u32::from(packet.header.payload_type);
         let Header { sequence_number: sequence, timestamp, marker, ssrc, .. } = packet.header;
         if payload_type == self.types.keys.load(Ordering::Acquire) && payload_type != 0 {
+            self.keys.set_clock(self.types.keys_hz.load(Ordering::Acquire));
             let [first, second] = &mut self.pressed;
             self.keys.packet(elapsed, timestamp, &packet.payload, |it| {
                 *(if first.is_none() { &mut *first } else { &mut *second }) = Some(it);

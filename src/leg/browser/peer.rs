@@ -32,7 +32,7 @@ use webrtc::peer_connection::{
 
 use super::reports::{self, ReportTap};
 use super::socket::Guarded;
-use super::{BrowserEnd, BrowserLeg, CLOCK_HZ, Word, ends, fragment};
+use super::{BrowserEnd, BrowserLeg, CLOCK_HZ, Word, ends, fragment, keys};
 use crate::call::Shown;
 use crate::clock;
 
@@ -154,20 +154,20 @@ impl Peer {
     pub(crate) async fn answer(&self, offer: &str) -> Result<String, PeerFault> {
         let refuse = |why: String| PeerFault::Offer(why);
         may_be_taken(offer).map_err(|why| refuse(why.to_owned()))?;
-        let offer = RTCSessionDescription::offer(offer.to_owned());
+        let offer = RTCSessionDescription::offer(keys::with_one_clock(offer));
         let offer = offer.map_err(|error| refuse(error.to_string()))?;
         let set = self.connection.set_remote_description(offer).await;
         set.map_err(|error| refuse(error.to_string()))?;
         let answer = self.connection.create_answer(None).await;
         let answer = answer.map_err(|error| refuse(error.to_string()))?;
         let sdp = answer.sdp.clone();
-        let Some(sound) = payload_type(&sdp, "opus/48000") else {
+        let Some(sound) = keys::payload_type(&sdp, "opus") else {
             return Err(refuse("it has no Opus".to_owned()));
         };
         self.end.gate.open(&sdp);
         let set = self.connection.set_local_description(answer).await;
         set.map_err(|error| refuse(error.to_string()))?;
-        self.end.agreed(sound, payload_type(&sdp, "telephone-event/48000"));
+        self.end.agreed(sound, keys::agreed(&sdp));
         Ok(with_dtx(&sdp))
     }
 
@@ -415,15 +415,6 @@ fn may_be_taken(offer: &str) -> Result<(), &'static str> {
         return Err("it has no sound");
     }
     Ok(())
-}
-
-/// The payload type that a description gives a codec.
-fn payload_type(sdp: &str, codec: &str) -> Option<u8> {
-    sdp.lines().find_map(|line| {
-        let (number, name) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
-        let is_it = name.get(..codec.len()).is_some_and(|it| it.eq_ignore_ascii_case(codec));
-        is_it.then(|| number.parse().ok()).flatten()
-    })
 }
 
 /// Asks the browser to send nothing while its side is silent. The answer repeats the offer's

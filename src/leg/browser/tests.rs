@@ -8,7 +8,7 @@ fn leg() -> (BrowserLeg, BrowserEnd, mpsc::Receiver<Shown>) {
     let name = || "a".to_owned();
     let track = MediaStreamTrack::new(name(), name(), name(), RtpCodecKind::Audio, vec![]);
     let (leg, end, shown) = ends(Arc::new(TrackLocalStaticRTP::new(track)), 7, 1);
-    end.agreed(111, Some(110));
+    end.agreed(111, Some((110, CLOCK_HZ)));
     (leg, end, shown)
 }
 
