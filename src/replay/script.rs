@@ -100,6 +100,12 @@ impl Script {
         self.steps.iter().all(spent) && self.stays.is_zero()
     }
 
+    /// How long the far end has been quiet since we have done something.
+    #[must_use]
+    pub fn quiet_for(&self) -> Duration {
+        self.quiet.min(self.idle)
+    }
+
     /// Takes 20 ms of the far end; gives the act that is due, unless `busy` with the last one.
     pub fn hear(&mut self, far: &[f32], busy: bool) -> Option<Act> {
         self.elapsed += FRAME;
@@ -168,7 +174,7 @@ impl Script {
 }
 
 /// Whether 20 ms of sound are speech, by level.
-pub(super) fn is_speech(samples: &[f32]) -> bool {
+fn is_speech(samples: &[f32]) -> bool {
     let energy: f32 = samples.iter().map(|sample| sample * sample).sum();
     energy > SPEECH_RMS * SPEECH_RMS * samples.len() as f32
 }

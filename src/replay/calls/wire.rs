@@ -38,7 +38,6 @@ pub(super) struct Caller {
     /// How long the answer is waited for.
     patience: Duration,
     answered: Option<Duration>,
-    quiet_after: Duration,
     has_heard_human: bool,
     take: Take,
     over: bool,
@@ -64,7 +63,6 @@ impl Caller {
             placed,
             patience,
             answered: None,
-            quiet_after: Duration::ZERO,
             has_heard_human: false,
             take,
             over: false,
@@ -145,13 +143,10 @@ impl Caller {
         let heard = elapsed.saturating_sub(ALONG + TICK);
         let far = self.take.far.frame(heard);
         let busy = self.mouth.is_busy();
-        self.quiet_after = match super::super::script::is_speech(&far) || busy {
-            true => Duration::ZERO,
-            false => self.quiet_after + TICK,
-        };
         let Some(act) = self.script.hear(&far, busy) else {
             let nothing_left = self.script.is_over() && !busy;
-            if nothing_left && self.quiet_after >= LINGERS && self.ends_itself(elapsed) {
+            let is_quiet = self.script.quiet_for() >= LINGERS;
+            if nothing_left && is_quiet && self.ends_itself(elapsed) {
                 self.end_at(elapsed, Ending::Done);
             }
             return;
