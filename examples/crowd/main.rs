@@ -16,8 +16,6 @@
 mod browser;
 mod caller;
 mod figures;
-#[allow(dead_code, reason = "the tests of calls from browsers use it as well, and more of it")]
-mod line;
 mod process;
 
 use std::io::Write;
@@ -70,8 +68,6 @@ struct Options {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     let options = Options::parse();
-    // WHIP is HTTP, whose client wants one, also where nothing is encrypted.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let host = host_of(&options.uri)?;
     if !host.ip().is_loopback() {
         return Err(format!("{host} is not on this machine: crowd rings loopback only").into());

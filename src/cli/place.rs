@@ -16,8 +16,8 @@ use super::humans::HumanArguments;
 use super::{Fault, say, say_error, settings, timelines};
 use crate::clock;
 use crate::replay::calls::{
-    Budget, Clips, Comparison, DeedKind, Head, HumanTally, Keys, Plan, Progress, Report, Run,
-    Scenario, Studio, Summary, Tally, Weather, WhipTarget, begin, page, recording,
+    Budget, Clips, Comparison, Head, HumanTally, Keys, Plan, Progress, Report, Run, Scenario,
+    Studio, Summary, Tally, Weather, WhipTarget, begin, page, recording,
 };
 use crate::replay::exact::kept_timeline;
 use crate::shell;
@@ -212,11 +212,6 @@ fn plan(arguments: &PlaceArguments, config: Option<&Path>) -> Result<Plan, Fault
     let whip = to
         .starts_with("http")
         .then(|| WhipTarget { url: to.clone(), token: std::env::var("WHIP_TOKEN").ok() });
-    let keys = scenarios.iter().find(|it| it.deeds.iter().any(|deed| deed.kind == DeedKind::Keys));
-    if let (Some(scenario), true) = (keys, whip.is_some()) {
-        let name = &scenario.name;
-        return Err(format!("`{name}` presses keys, for which WHIP has no way: ring by SIP").into());
-    }
     let calls = match (arguments.calls, arguments.duration) {
         (None, None) => Some(scenarios.len().max(arguments.concurrency)),
         (calls, _) => calls,

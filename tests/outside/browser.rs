@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use cordboard::replay::calls::{Came, Line, LineFault, WhipCall, WhipTarget};
 use cordboard_audio::codec::{Codec, Decoder, Encoder};
 use cordboard_audio::level::rms;
 use futures_util::{SinkExt, StreamExt};
@@ -12,7 +13,6 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::line::{Came, Line};
 use crate::support::{
     Baresip, PATIENCE, Serving, digits, find, has, loudest_second, pass, spoken, until,
 };
@@ -79,9 +79,19 @@ pub(crate) async fn refused(mut socket: Socket) -> (String, u16) {
     (error["code"].as_str().unwrap().to_owned(), frame.code.into())
 }
 
+/// A browser's connection, and its offer.
+pub(crate) async fn offer() -> Result<(Line, String), LineFault> {
+    Line::offer([127, 0, 0, 1].into()).await
+}
+
+/// What has come since it was asked last.
+pub(crate) fn came(line: &Line) -> Vec<Came> {
+    line.came().try_iter().collect()
+}
+
 /// Begins a call by the page's WebSocket.
 async fn begin(service: &Serving) -> (Socket, Line, Value) {
-    let (line, offer) = Line::offer().await.unwrap();
+    let (line, offer) = offer().await.unwrap();
     begin_with(service, line, offer).await
 }
 
@@ -134,7 +144,7 @@ async fn a_call_from_a_page_is_greeted_captioned_keyed_and_ended() {
     assert!(line_begun["text"].as_str().unwrap().len() > 5, "{line_begun}");
     let words = |it: &Value, of: &str| it[of].as_str().unwrap().split(' ').count();
     assert!(words(&line_begun, "heard") <= words(&line_begun, "text"));
-    let heard = decoded(&line.heard());
+    let heard = decoded(&came(&line));
     let loudest = heard.chunks(1_600).map(rms).fold(0.0, f32::max);
     assert!(loudest > 0.02, "the greeting is heard: {loudest}");
     say(&mut socket, json!({ "type": "key", "digit": "7" })).await;
@@ -186,7 +196,7 @@ async fn who_is_away_for_too_long_is_hung_up_on_and_the_call_says_why() {
     let service = Serving::start("[browser]\naway_s = 5");
     // As a tab that is killed: no goodbye of any kind.
     let browser = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    let (line, offer) = browser.spawn(Line::offer()).await.unwrap().unwrap();
+    let (line, offer) = browser.spawn(offer()).await.unwrap().unwrap();
     let (_socket, _line, answer) = begin_with(&service, line, offer).await;
     let id = answer["call"].as_str().unwrap().to_owned();
     browser.shutdown_background();
@@ -199,7 +209,7 @@ async fn who_is_away_for_too_long_is_hung_up_on_and_the_call_says_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_opens_one_call_of_its_flow_for_a_while() {
     let service = Serving::start("[browser]\ntoken_s = 5");
-    let (_, offer) = Line::offer().await.unwrap();
+    let (_, offer) = offer().await.unwrap();
     let opens = async |token: &str| {
         let mut socket = connect(&service).await;
         say(&mut socket, json!({ "type": "begin", "token": token, "sdp": offer })).await;
@@ -318,9 +328,9 @@ async fn descriptions_candidates_and_messages_that_make_no_sense_are_refused_and
     {
         say(&mut other, json!({ "type": "candidate", "candidate": candidate })).await;
     }
-    let before = line.heard().len();
+    came(&line);
     speak(&mut line, &mut encoder, &[], 50).await;
-    assert!(line.heard().len() > before + 20, "the call before goes on");
+    assert!(came(&line).len() > 20, "the call before goes on");
     let id = answer["call"].as_str().unwrap();
     assert_eq!(service.api.get(&format!("/v1/calls/{id}")).await["ended"], Value::Null);
     assert!(!service.log().contains("panicked"), "{}", service.log());
@@ -330,10 +340,15 @@ async fn descriptions_candidates_and_messages_that_make_no_sense_are_refused_and
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_of_its_own_calls_by_whip_is_spoken_to_and_hangs_up() {
     let service = Serving::start("");
-    let (mut line, place) = Line::ring(&base(&service), "parcel").await.unwrap();
+    let url = format!("{}/v1/whip/parcel", base(&service));
+    let target = WhipTarget { url, token: None };
+    let here = [127, 0, 0, 1].into();
+    let call = WhipCall::ring(&target, &[here], here).await.unwrap();
+    let place = call.place().unwrap().to_owned();
+    let mut line = call.line;
     let mut encoder = Encoder::new(Codec::Opus);
     speak(&mut line, &mut encoder, &[], 120).await;
-    let heard = decoded(&line.heard());
+    let heard = decoded(&came(&line));
     assert!(heard.chunks(1_600).map(rms).fold(0.0, f32::max) > 0.02);
     let client = reqwest::Client::new();
     let fragment = "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
@@ -390,7 +405,7 @@ async fn a_caller_in_a_browser_and_an_agents_phone_hear_each_other() {
         }
     };
     tokio::time::timeout(PATIENCE, with_ada).await.expect("the page says with whom");
-    let came = line.heard();
+    let came = came(&line);
     say(&mut socket, json!({ "type": "bye" })).await;
     let call = service.api.ended_call_of("browser:").await;
     assert_eq!(

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cordboard::clock;
+use cordboard::replay::calls::Line;
 use cordboard_audio::codec::{Codec, Encoder};
 use serde_json::{Value, json};
 use tokio::net::UdpSocket;
@@ -17,9 +18,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 use futures_util::{SinkExt, StreamExt};
 
-use crate::browser::{awaits, base, connect, given_token, say, speak};
+use crate::browser::{awaits, base, came, connect, given_token, offer, say, speak};
 use crate::garbage::attacks;
-use crate::line::Line;
 use crate::support::{PATIENCE, Serving, spoken, until};
 
 /// How often each datagram is sent from each source.
@@ -123,7 +123,7 @@ struct Relayed {
 impl Relayed {
     /// Offers, and is answered; nothing has been sent yet.
     async fn answered(service: &Serving) -> Self {
-        let (line, offer) = Line::offer().await.unwrap();
+        let (line, offer) = offer().await.unwrap();
         let offer = without_candidates(&offer);
         let posted = whip(service, offer).await.error_for_status().unwrap();
         let place = posted.headers()["location"].to_str().unwrap();
@@ -212,7 +212,7 @@ async fn explode(service: &Serving, line: &mut Line, encoder: &mut Encoder) -> u
 
 /// Says something until it is understood; gives how many packets came meanwhile.
 async fn talks(service: &Serving, id: &str, line: &mut Line, encoder: &mut Encoder) -> usize {
-    let before = line.heard().len();
+    came(line);
     let asks = spoken("rms", &["where is my order".to_owned()]);
     let speaking = async {
         loop {
@@ -226,7 +226,7 @@ async fn talks(service: &Serving, id: &str, line: &mut Line, encoder: &mut Encod
         _ = understood => {}
         () = speaking => {}
     }
-    line.heard().len() - before
+    came(line).len()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -307,7 +307,7 @@ async fn a_browser_behind_another_port_of_a_sudden_is_heard_and_hears_on() {
     for round in 1..=2 {
         let old = call.relay.rebind().await;
         let began = clock::monotonic();
-        let before = call.line.heard().len();
+        came(&call.line);
         let speaking = async {
             loop {
                 speak(&mut call.line, &mut encoder, &[], 5).await;
@@ -315,9 +315,9 @@ async fn a_browser_behind_another_port_of_a_sudden_is_heard_and_hears_on() {
         };
         // The voice may be silent for a while; its packets come in silence as well.
         let _ = tokio::time::timeout(Duration::from_secs(8), speaking).await;
-        let came = call.line.heard();
-        let first = came.get(before + 3).map(|it| it.at.saturating_sub(began));
-        let more = came.len() - before;
+        let came = came(&call.line);
+        let first = came.get(3).map(|it| it.at.saturating_sub(began));
+        let more = came.len();
         println!("port {round}: heard again {first:?} after it changed; {more} packets in 8 s");
         drop(old);
         assert!(first.is_some_and(|it| it < Duration::from_secs(5)), "{first:?}");
@@ -336,7 +336,7 @@ async fn a_browser_behind_another_port_of_a_sudden_is_heard_and_hears_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_whip_client_restarts_ice_by_a_part_of_a_description_and_talks_on() {
     let service = Serving::start("");
-    let (mut line, offer) = Line::offer().await.unwrap();
+    let (mut line, offer) = offer().await.unwrap();
     let posted = whip(&service, offer).await.error_for_status().unwrap();
     let tag = posted.headers()["etag"].clone();
     let place = format!("{}{}", base(&service), posted.headers()["location"].to_str().unwrap());
@@ -387,12 +387,12 @@ async fn a_whip_client_restarts_ice_by_a_part_of_a_description_and_talks_on() {
     };
     let answer: String = answer.lines().map(put).collect();
     line.accept(answer).await.unwrap();
-    let before = line.heard().len();
+    came(&line);
     speak(&mut line, &mut encoder, &[], 150).await;
-    let came = line.heard();
-    let first = came.get(before + 3).map(|it| it.at.saturating_sub(began));
-    println!("heard {first:?} after the restart was asked for; {} packets", came.len() - before);
-    assert!(came.len() > before + 100, "{} packets", came.len() - before);
+    let came = came(&line);
+    let first = came.get(3).map(|it| it.at.saturating_sub(began));
+    println!("heard {first:?} after the restart was asked for; {} packets", came.len());
+    assert!(came.len() > 100, "{} packets", came.len());
     let stale = "a=candidate:1 1 udp 1 127.0.0.1 9 typ host\r\n";
     assert_eq!(patch(Some(tag), stale).await.status().as_u16(), 412, "the session before");
     assert_eq!(reqwest::Client::new().delete(&place).send().await.unwrap().status().as_u16(), 200);
@@ -403,7 +403,7 @@ async fn a_whip_client_restarts_ice_by_a_part_of_a_description_and_talks_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sentence_that_was_said_while_nothing_came_from_the_browser_is_said_again() {
     let service = Serving::start("[turn]\nno_input_ms = 20000");
-    let (mut line, offer) = Line::offer().await.unwrap();
+    let (mut line, offer) = offer().await.unwrap();
     let mut socket = connect(&service).await;
     let token = given_token(&service).await;
     let offer = without_candidates(&offer);

@@ -20,9 +20,6 @@ mod exact;
 mod floods;
 mod garbage;
 mod impatience;
-#[allow(dead_code, reason = "the crowd uses it as well, and more of it")]
-#[path = "../../examples/crowd/line.rs"]
-mod line;
 mod media_stream;
 mod operation;
 mod over_tls;
@@ -31,6 +28,7 @@ mod reached;
 mod refusals;
 mod replay;
 mod replay_humans;
+mod replay_whip;
 mod ringer;
 mod signals;
 mod start;

@@ -1,16 +1,18 @@
 //! The caller's end of the line: a phone, or what a browser does.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use cordboard_audio::MediaTime;
 use cordboard_audio::codec::Codec;
+use cordboard_sip::dtmf::{Digit, KeyReceiver};
 use cordboard_sip::endpoint::LegSignal;
+use crossbeam_channel::Receiver;
 
-use super::super::line::{self, Fate, Signals};
+use super::super::line::{self as sip, Fate, Signals};
+use super::line as web;
 use super::take::Ending;
-use super::whip::{News, Whip};
+use super::whip::{News, Whip, WhipFault};
 use crate::call::{EncodedFrame, LegCommand, LegEvent};
 use crate::leg::PhoneLeg;
 
@@ -19,7 +21,18 @@ pub(super) enum LineEnd {
     /// SIP and RTP.
     Phone { leg: Box<PhoneLeg>, signals: Signals },
     /// WHIP.
-    Browser { whip: Option<Whip>, came: VecDeque<News> },
+    Browser(Browser),
+}
+
+/// A browser's end.
+#[derive(Default)]
+pub(super) struct Browser {
+    whip: Option<Whip>,
+    /// What comes, once it is connected.
+    came: Option<Receiver<web::Came>>,
+    /// Whether the far end takes keys, and those that it presses.
+    takes_keys: bool,
+    keys: KeyReceiver,
 }
 
 /// What has become of the call.
@@ -42,6 +55,11 @@ pub(super) enum Came<'a> {
 }
 
 impl LineEnd {
+    /// A browser's that has begun to call.
+    pub(super) fn browser(whip: Whip) -> Self {
+        Self::Browser(Browser { whip: Some(whip), ..Browser::default() })
+    }
+
     /// What the signalling says next.
     pub(super) fn told(&mut self, answered: bool) -> Option<Told> {
         match self {
@@ -53,22 +71,7 @@ impl LineEnd {
                 }
                 None
             }
-            Self::Browser { whip, came } => {
-                while let Ok(news) = whip.as_ref()?.news.try_recv() {
-                    return Some(match news {
-                        News::Came { .. } => {
-                            came.push_back(news);
-                            continue;
-                        }
-                        News::Connected => Told::Answered,
-                        News::Ended => Told::Over(Ending::Far),
-                        News::Elsewhere(address) => Told::Over(Ending::Elsewhere(address)),
-                        News::Refused { code: Some(code), .. } => Told::Over(Ending::Refused(code)),
-                        News::Refused { code: None, why } => Told::Over(Ending::Unplaced(why)),
-                    });
-                }
-                None
-            }
+            Self::Browser(browser) => browser.told(),
         }
     }
 
@@ -79,7 +82,7 @@ impl LineEnd {
                 leg.far_addresses().map(|it| it.ip()).find(|it| !allowed.contains(it))
             }
             // Told before the answer was taken.
-            Self::Browser { .. } => None,
+            Self::Browser(_) => None,
         }
     }
 
@@ -111,14 +114,7 @@ impl LineEnd {
                     }
                 }
             }
-            Self::Browser { came, .. } => {
-                for news in came.drain(..) {
-                    if let News::Came { at, ssrc, timestamp, payload } = news {
-                        let (at, codec) = (Some(at), Codec::Opus);
-                        give(Came::Sound { at, codec, ssrc, timestamp, payload: &payload });
-                    }
-                }
-            }
+            Self::Browser(browser) => browser.listen(time, give),
         }
     }
 
@@ -133,7 +129,7 @@ impl LineEnd {
     pub(super) fn codec(&self) -> Codec {
         match self {
             Self::Phone { leg, .. } => leg.codec().unwrap_or(Codec::Pcmu),
-            Self::Browser { .. } => Codec::Opus,
+            Self::Browser(_) => Codec::Opus,
         }
     }
 
@@ -142,17 +138,27 @@ impl LineEnd {
         match self {
             Self::Phone { leg, .. } if is_lost => leg.lose(frame),
             Self::Phone { leg, .. } => leg.command(&LegCommand::Send(*frame)),
-            Self::Browser { whip: Some(whip), .. } => {
-                whip.send(if is_lost { &[] } else { &frame.payload[..frame.len] });
+            Self::Browser(Browser { whip: Some(whip), .. }) if is_lost => whip.lose(),
+            Self::Browser(Browser { whip: Some(whip), .. }) => {
+                whip.send(&frame.payload[..frame.len]);
             }
-            Self::Browser { whip: None, .. } => {}
+            Self::Browser(Browser { whip: None, .. }) => {}
         }
     }
 
-    /// Presses a key; a browser has none (`Plan` refuses scenarios that want one).
-    pub(super) fn press(&mut self, digit: char, duration_ms: u32) {
-        if let Self::Phone { leg, .. } = self {
-            leg.command(&LegCommand::SendDigit { digit, duration_ms });
+    /// Presses a key; whether the far end takes any.
+    pub(super) fn press(&mut self, digit: char, duration_ms: u32) -> bool {
+        match self {
+            Self::Phone { leg, .. } => {
+                leg.command(&LegCommand::SendDigit { digit, duration_ms });
+                true
+            }
+            Self::Browser(browser) => {
+                if let Some(whip) = browser.whip.as_ref().filter(|_| browser.takes_keys) {
+                    whip.press(digit, duration_ms);
+                }
+                browser.takes_keys
+            }
         }
     }
 
@@ -160,7 +166,7 @@ impl LineEnd {
     pub(super) fn leave(&mut self) {
         match self {
             Self::Phone { leg, .. } => leg.leave(),
-            Self::Browser { whip, .. } => *whip = None,
+            Self::Browser(browser) => browser.whip = None,
         }
     }
 
@@ -168,13 +174,47 @@ impl LineEnd {
     pub(super) fn hang_up(&mut self) {
         match self {
             Self::Phone { leg, .. } => leg.command(&LegCommand::Hangup),
-            Self::Browser { whip, .. } => *whip = None,
+            Self::Browser(browser) => browser.whip = None,
+        }
+    }
+}
+
+impl Browser {
+    fn told(&mut self) -> Option<Told> {
+        let news = self.whip.as_ref()?.news.try_recv().ok()?;
+        Some(match news {
+            News::Connected { came, takes_keys } => {
+                (self.came, self.takes_keys) = (Some(came), takes_keys);
+                Told::Answered
+            }
+            News::Ended => Told::Over(Ending::Far),
+            News::Failed(WhipFault::Elsewhere(address)) => Told::Over(Ending::Elsewhere(address)),
+            News::Failed(WhipFault::Refused { code, .. }) => Told::Over(Ending::Refused(code)),
+            News::Failed(fault) => Told::Over(Ending::Unplaced(fault.to_string())),
+        })
+    }
+
+    fn listen(&mut self, time: MediaTime, mut give: impl FnMut(Came<'_>)) {
+        let Some(came) = &self.came else { return };
+        let now = time.since(MediaTime::ZERO);
+        for web::Came { at, keys_hz, timestamp, ssrc, payload, .. } in came.try_iter() {
+            if let Some(hz) = keys_hz {
+                self.keys.set_clock(hz);
+                let pressed = |it: Digit| give(Came::Key(it.key.sign()));
+                self.keys.packet(now, timestamp, &payload, pressed);
+                continue;
+            }
+            let (at, codec) = (Some(at), Codec::Opus);
+            give(Came::Sound { at, codec, ssrc, timestamp, payload: &payload });
+        }
+        if let Some(pressed) = self.keys.poll(now) {
+            give(Came::Key(pressed.key.sign()));
         }
     }
 }
 
 fn phone_told(leg: &mut PhoneLeg, signal: LegSignal, answered: bool) -> Option<Told> {
-    Some(match line::told(leg, signal, answered)? {
+    Some(match sip::told(leg, signal, answered)? {
         Fate::Answered => Told::Answered,
         Fate::Over => Told::Over(Ending::Far),
         Fate::Referred(to) => Told::Referred(to),

@@ -4,7 +4,6 @@
 //! media worker's do; signalling is the SIP endpoint's, on the runtime. A call's sound is stamped
 //! by the system as it comes, so that a late tick of ours is not taken for the far end's.
 
-use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -292,7 +291,7 @@ impl Desk {
     fn rung(&self, from: String) -> Result<LineEnd, String> {
         if let Some(target) = &self.plan.whip {
             let whip = Whip::call(target.clone(), self.allowed.clone(), self.line.bound_at());
-            return Ok(LineEnd::Browser { whip: Some(whip), came: VecDeque::new() });
+            return Ok(LineEnd::browser(whip));
         }
         let rung = self.line.ring(self.plan.to.clone(), from);
         let (leg, signals) = rung.map_err(|why| why.to_string())?;

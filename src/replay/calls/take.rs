@@ -66,6 +66,8 @@ pub enum Ending {
     NoAnswer,
     /// Its sound would have gone to an address that was not given.
     Elsewhere(std::net::IpAddr),
+    /// Keys were to be pressed, and the far end's answer takes none.
+    TakesNoKeys,
     /// It was not placed: why.
     Unplaced(String),
     /// The run was stopped.
@@ -88,6 +90,7 @@ impl Ending {
             Self::Elsewhere(address) => {
                 format!("its sound is at {address}, which was not given: --allow {address}")
             }
+            Self::TakesNoKeys => "it takes no keys: its answer has no telephone-event".to_owned(),
             Self::Unplaced(why) => format!("not placed: {why}"),
             Self::Stopped => "stopped with the run".to_owned(),
         }

@@ -200,7 +200,9 @@ impl Caller {
             None => line.send(&encoded, true),
         });
         if let Some(digit) = self.mouth.press() {
-            self.line.press(digit, KEY_MS);
+            if !self.line.press(digit, KEY_MS) {
+                return self.end_at(elapsed, Ending::TakesNoKeys);
+            }
             self.done(elapsed + Duration::from_millis(u64::from(KEY_MS)));
         }
     }
