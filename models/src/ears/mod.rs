@@ -10,6 +10,7 @@ pub mod ggml;
 pub mod grammar;
 pub mod lexicon;
 pub mod pocketsphinx;
+pub mod said;
 pub mod upsample;
 #[cfg(feature = "whisper")]
 pub mod whisper;
