@@ -16,8 +16,8 @@ use super::humans::HumanArguments;
 use super::{Fault, say, say_error, settings, timelines};
 use crate::clock;
 use crate::replay::calls::{
-    Budget, Clips, Comparison, Head, HumanTally, Keys, Plan, Progress, Report, Run, Scenario,
-    Studio, Summary, Tally, Weather, WhipTarget, begin, page, recording,
+    Budget, Clips, Comparison, Head, HumanTally, Keys, Listener, Plan, Progress, Report, Run,
+    Scenario, Studio, Summary, Tally, Weather, WhipTarget, begin, page, recording,
 };
 use crate::replay::exact::kept_timeline;
 use crate::shell;
@@ -28,6 +28,8 @@ use crate::timeline::{CallId, Entry, LegRole, What};
 const TELLS_EVERY_S: u64 = 5;
 /// Level of a caller's voice, by which noise is laid, dBFS.
 const VOICE_DB: f32 = -20.0;
+/// The far end's voice is not here, and its words are recognized.
+const RECOGNIZED: &str = "recognized";
 
 /// What is placed, and how.
 #[derive(Debug, Args)]
@@ -77,8 +79,9 @@ pub(super) struct PlaceArguments {
     /// How far the noise is below the voice, dB.
     #[arg(long, default_value_t = 15.0, allow_negative_numbers = true, requires = "noise")]
     snr: f32,
-    /// The far end's voice, by which its words are known: config (the settings' own), none, or one
-    /// of flite's.
+    /// The far end's voice, by whose sound its words are known: config (the settings' own) or one
+    /// of flite's; recognized, where its voice is not here: the settings' recognizer listens for
+    /// its words after each call; none.
     #[arg(long, default_value = "config", requires = "to")]
     far_voice: String,
     /// Recorded callers speak at their own times, whatever the far end does.
@@ -119,6 +122,7 @@ pub(super) fn place(
     config: Option<&Path>,
 ) -> Result<(), Fault> {
     let plan = plan(arguments, config)?;
+    let listener = listener(&arguments.far_voice, config)?;
     for path in [json, arguments.html.as_deref()].into_iter().flatten() {
         // Minutes of work are not to be lost to a path that is none.
         write(path, "")?;
@@ -132,7 +136,7 @@ pub(super) fn place(
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime?;
-    let run = runtime.block_on(follow(plan))?;
+    let run = runtime.block_on(follow(plan, listener))?;
     let humans = (arguments.humans.count() > 0).then_some(run.humans);
     let head = Head { own_lateness_ms: run.late.as_secs_f64() * 1e3, humans, ..head };
     let mut report = run.tally.report(head);
@@ -376,10 +380,19 @@ fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
 
 fn far_voice(named: &str, config: Option<&Path>) -> Result<Option<Box<dyn Synthesizer>>, Fault> {
     Ok(match named {
-        "none" => None,
+        "none" | RECOGNIZED => None,
         "config" => Some(shell::open_voice(&settings(config)?.models)?),
         voice => Some(Box::new(Flite::open(voice)?)),
     })
+}
+
+/// Who listens to the calls again, where the far end's voice is not here.
+fn listener(named: &str, config: Option<&Path>) -> Result<Option<Listener>, Fault> {
+    if named != RECOGNIZED {
+        return Ok(None);
+    }
+    let ears = shell::open_ears(&settings(config)?.models, 1, std::iter::empty())?;
+    Ok(ears.into_iter().next().map(Listener::new))
 }
 
 /// What a run came to.
@@ -392,14 +405,14 @@ struct Ran {
 }
 
 /// Runs the plan to its end, or until told to stop; tells how far it is.
-async fn follow(plan: Plan) -> Result<Ran, Fault> {
+async fn follow(plan: Plan, listener: Option<Listener>) -> Result<Ran, Fault> {
     let calls = plan.calls;
     let run = begin(plan).await?;
     let Run { takes, progress, .. } = &run;
     let (takes, progress) = (takes.clone(), progress.clone());
     // Scoring takes time, and has its own.
     let scoring = tokio::task::spawn_blocking(move || {
-        let mut ran = Ran::default();
+        let mut ran = Ran { tally: Tally::with_listener(listener), ..Ran::default() };
         loop {
             crossbeam_channel::select! {
                 recv(takes) -> take => match take {

@@ -28,6 +28,7 @@ mod reached;
 mod refusals;
 mod replay;
 mod replay_humans;
+mod replay_recognized;
 mod replay_whip;
 mod ringer;
 mod signals;

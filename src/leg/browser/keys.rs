@@ -11,7 +11,7 @@ const NAME: &str = "telephone-event";
 /// An offer with one kind of telephone events: at the clock of the sound, where there are such.
 pub(super) fn with_one_clock(offer: &str) -> String {
     let kinds: Vec<(&str, u32)> = offer.lines().filter_map(|line| kind(line, NAME)).collect();
-    let kept = kinds.iter().find(|(_, hz)| *hz == CLOCK_HZ).or(kinds.first());
+    let kept = kinds.iter().find(|(_, hz)| *hz == CLOCK_HZ).or_else(|| kinds.first());
     let others: Vec<&str> =
         kinds.iter().filter(|it| Some(*it) != kept).map(|(number, _)| *number).collect();
     if others.is_empty() {

@@ -8,7 +8,7 @@ use super::clips::{Clip, Clips};
 use super::figures::{Figures, METRICS, values};
 use super::human::Human;
 use super::report::Report;
-use super::score::Score;
+use super::score::{Said, Score};
 
 const PLOT_WIDTH: f64 = 600.0;
 const PLOT_HEIGHT: f64 = 160.0;
@@ -57,6 +57,8 @@ struct Shown<'a> {
     failed: Vec<&'a Score>,
     /// Calls in which a human could have been heard, was owed, or a transfer was asked for.
     handed: Vec<Handed<'a>>,
+    /// Words that were recognized, with the call.
+    recognized: Vec<(usize, &'a Said)>,
     clips: &'a [Clip],
 }
 
@@ -73,7 +75,10 @@ pub fn page(report: &Report, clips: &Clips) -> Result<String, minijinja::Error> 
         .map_or_else(|_| String::new(), |it| it.strftime("%F %T UTC").to_string());
     let failed: Vec<_> = report.calls.iter().filter(|it| !it.faults.is_empty()).take(200).collect();
     let handed: Vec<_> = report.calls.iter().filter_map(Handed::of).take(200).collect();
-    let shown = Shown { report, began, plots, failed, handed, clips: clips.worst() };
+    let said = report.calls.iter().flat_map(|it| it.said.iter().map(|said| (it.number, said)));
+    let recognized = said.filter(|(_, it)| it.recognized.is_some()).take(200).collect();
+    let clips = clips.worst();
+    let shown = Shown { report, began, plots, failed, handed, recognized, clips };
     pages.get_template("page.html")?.render(Serde(&shown))
 }
 

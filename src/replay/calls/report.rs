@@ -7,11 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::{Figures, METRICS, Sum, Summary};
 use super::human::HumanTally;
+use super::recognized::Listener;
 use super::score::{Score, score};
 use super::take::Take;
 
 /// Version of the JSON; a reader refuses another.
 pub const REPORT_VERSION: u32 = 1;
+
+/// Calls of which it is told what was wrong, and words of which it is told what was recognized.
+const TOLD: usize = 40;
 
 /// A run, scored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,6 +66,7 @@ pub struct Tally {
     overall: Sum,
     scenarios: BTreeMap<String, Sum>,
     calls: Vec<Score>,
+    listener: Option<Listener>,
 }
 
 impl fmt::Debug for Tally {
@@ -72,14 +77,28 @@ impl fmt::Debug for Tally {
 
 impl Default for Tally {
     fn default() -> Self {
-        Self { overall: Sum::new(""), scenarios: BTreeMap::new(), calls: Vec::new() }
+        Self {
+            overall: Sum::new(""),
+            scenarios: BTreeMap::new(),
+            calls: Vec::new(),
+            listener: None,
+        }
     }
 }
 
 impl Tally {
+    /// One for which calls are listened to again, where one listens.
+    #[must_use]
+    pub fn with_listener(listener: Option<Listener>) -> Self {
+        Self { listener, ..Self::default() }
+    }
+
     /// Scores a call and adds it.
     pub fn add(&mut self, take: &Take) -> &Score {
-        let score = score(take);
+        let mut score = score(take);
+        if let Some(listener) = &mut self.listener {
+            listener.judge(take, &mut score);
+        }
         self.overall.add(&score, &take.far.spacing_us);
         let name = score.scenario.clone();
         let of_scenario = self.scenarios.entry(name.clone()).or_insert_with(|| Sum::new(&name));
@@ -209,8 +228,19 @@ impl fmt::Display for Report {
                 )?;
             }
         }
-        for call in self.calls.iter().filter(|it| !it.faults.is_empty()).take(40) {
+        for call in self.calls.iter().filter(|it| !it.faults.is_empty()).take(TOLD) {
             writeln!(f, "call {} ({}): {}", call.number, call.scenario, call.faults.join("; "))?;
+        }
+        let heard = self.calls.iter().flat_map(|call| call.said.iter().map(move |it| (call, it)));
+        let heard = heard.filter(|(_, it)| it.heard == Some(true) && it.recognized.is_some());
+        for (call, said) in heard.take(TOLD) {
+            let (words, recognized) = (&said.words, said.recognized.as_deref().unwrap_or_default());
+            let sure = said.confidence.unwrap_or_default() * 100.0;
+            let number = call.number;
+            writeln!(
+                f,
+                "call {number}: `{words}` recognized: \"{recognized}\", sure to {sure:.0} %"
+            )?;
         }
         Ok(())
     }

@@ -226,7 +226,8 @@ impl Maker<'_> {
         if let Some(says) = &it.says {
             let print = self.studio.far(&says.value, self.base);
             let print = print.map_err(|why| sounds(faults, says, &why))?.ok_or_else(|| {
-                let remedy = "name a recording of it (*.wav), or its voice with --far-voice";
+                let remedy = "name a recording of it (*.wav), or its voice with --far-voice; where \
+                              it is recognized, that is after the call";
                 faults.at(says.referenced, "nobody knows how the far end says this", remedy)
             })?;
             let within = it.within.as_ref().map(|it| faults.time(it)).transpose()?;

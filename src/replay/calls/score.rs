@@ -122,6 +122,33 @@ pub struct Said {
     pub alike: Option<f32>,
     /// And how like its worst quarter of a second.
     pub worst: Option<f32>,
+    /// What was recognized in its place, and how probable that is, where it was listened for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recognized: Option<String>,
+    /// 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
+}
+
+impl Said {
+    /// These words, of which nobody can tell yet.
+    fn untold(words: &str) -> Self {
+        let words = words.to_owned();
+        let (recognized, confidence) = (None, None);
+        Self { words, heard: None, alike: None, worst: None, recognized, confidence }
+    }
+
+    /// That it was not said, and what was said instead, as far as that is known.
+    pub(super) fn fault(&self) -> String {
+        let instead = match (&self.recognized, self.confidence, self.alike) {
+            (Some(heard), Some(sure), _) if !heard.is_empty() => {
+                format!(" (recognized: \"{heard}\", sure to {:.0} %)", sure * 100.0)
+            }
+            (_, _, Some(alike)) => format!(" (alike {alike:.2})"),
+            _ => String::new(),
+        };
+        format!("it did not say `{}`{instead}", self.words)
+    }
 }
 
 /// Scores a call.
@@ -311,18 +338,16 @@ fn both(speech: &[Range<usize>], near: &[Option<Range<usize>>]) -> u32 {
 fn said(take: &Take) -> Vec<Said> {
     let wanted = &take.scenario.expect.says;
     if wanted.iter().all(|(_, print)| print.is_none()) {
-        let untold =
-            |words: &str| Said { words: words.to_owned(), heard: None, alike: None, worst: None };
-        return wanted.iter().map(|(words, _)| untold(words)).collect();
+        return wanted.iter().map(|(words, _)| Said::untold(words)).collect();
     }
     let samples: Vec<f32> = take.far.samples.iter().map(|it| f32::from(*it) / 32_768.0).collect();
     let heard = Print::of(&samples);
     let mut from_ms = 0;
     let mut found = Vec::new();
     for (words, print) in wanted {
-        let words = words.to_string();
+        let untold = Said::untold(words);
         let Some(print) = print else {
-            found.push(Said { words, heard: None, alike: None, worst: None });
+            found.push(untold);
             continue;
         };
         let best = print.found_in(&heard.after(from_ms));
@@ -331,7 +356,7 @@ fn said(take: &Take) -> Vec<Said> {
             from_ms += best.at_ms + print.millis() / 2;
         }
         let (alike, worst) = (best.map(|it| it.alike), best.map(|it| it.worst));
-        found.push(Said { words, heard: Some(is_heard), alike, worst });
+        found.push(Said { heard: Some(is_heard), alike, worst, ..untold });
     }
     found
 }
@@ -360,10 +385,7 @@ fn faults(take: &Take, score: &Score) -> Vec<String> {
         (Some(End::Far), _) => faults.push("the far end did not hang up".to_owned()),
         (Some(End::Caller), _) => faults.push("the caller was not left to hang up".to_owned()),
     }
-    for said in score.said.iter().filter(|it| it.heard == Some(false)) {
-        let alike = said.alike.map_or_else(String::new, |it| format!(" (alike {it:.2})"));
-        faults.push(format!("it did not say `{}`{alike}", said.words));
-    }
+    faults.extend(score.said.iter().filter(|it| it.heard == Some(false)).map(Said::fault));
     faults.extend(human::fault(take, score.human));
     faults
 }
