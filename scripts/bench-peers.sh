@@ -10,10 +10,11 @@ if [ ! -d "$shared/bench" ]; then
     exit 0
 fi
 bench=$root/target/bench
-if [ ! -x "$bench/venv-livekit/bin/python" ]; then
+if [ ! -e "$bench/ready" ]; then
     mkdir -p "$bench"
     cp -r "$shared/bench/." "$bench"
     (cd "$bench" && ./setup.sh)
+    touch "$bench/ready"
 fi
 cd "$bench"
 rm -f results.jsonl

@@ -522,7 +522,7 @@ mod tests {
             let mut frame = Frame::silence(MediaTime::ZERO, rate);
             let frames = (0..20).map(|_| {
                 voice.pull_into(MediaTime::ZERO, &mut frame);
-                cordboard_audio::level::rms(frame.samples())
+                level::rms(frame.samples())
             });
             frames.fold(0.0, f32::max)
         };

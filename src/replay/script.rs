@@ -174,7 +174,7 @@ impl Script {
 }
 
 /// Whether 20 ms of sound are speech, by level.
-fn is_speech(samples: &[f32]) -> bool {
+pub(super) fn is_speech(samples: &[f32]) -> bool {
     let energy: f32 = samples.iter().map(|sample| sample * sample).sum();
     energy > SPEECH_RMS * SPEECH_RMS * samples.len() as f32
 }

@@ -45,6 +45,8 @@ fn take(owed: &[&str], said: &[&str]) -> Take {
         taken: 0,
         far,
         far_keys: String::new(),
+        human: None,
+        referred: None,
         ending: Ending::Done,
     }
 }

@@ -173,7 +173,7 @@ impl Caller {
             return true;
         }
         // To look takes milliseconds: once a silence, and once more as it goes on.
-        if self.quiet_after.as_millis().is_multiple_of(LINGERS.as_millis()) {
+        if self.script.quiet_for().as_millis().is_multiple_of(LINGERS.as_millis()) {
             let from = elapsed.saturating_sub(LOOKS_BACK).as_millis() as usize * 8;
             let late = self.take.far.samples.get(from..).unwrap_or_default();
             self.has_heard_human = words.first_in(late).is_some();
