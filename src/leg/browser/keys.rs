@@ -66,8 +66,8 @@ mod tests {
     /// As Chromium offers.
     const OFFER: &str = "m=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 110 126\r\nc=IN IP4 0.0.0.0\r\n\
                          a=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\n\
-                         a=rtpmap:110 telephone-event/48000\r\na=rtpmap:126 telephone-event/8000\r\n\
-                         a=fmtp:126 0-15\r\n";
+                         a=rtpmap:110 telephone-event/48000\r\n\
+                         a=rtpmap:126 telephone-event/8000\r\na=fmtp:126 0-15\r\n";
 
     #[test]
     fn of_two_kinds_of_keys_the_one_at_the_sounds_clock_is_answered() {
