@@ -197,8 +197,9 @@ impl Floor {
         self.ended(now, [Some(FloorEvent::Yielded { began, ended, manner }), None], None)
     }
 
-    /// Whether the words are not enough to say that the turn is over, and its sound may tell: digits
-    /// are said in groups, each of which sounds like the last. Words that seem begun may be wrong.
+    /// Whether the words are not enough to say that the turn is over, and its sound may tell:
+    /// digits are said in groups, each of which sounds like the last. Words that seem begun may be
+    /// wrong.
     #[must_use]
     pub fn wants_sound(&self) -> bool {
         let digits = |kind: &SlotKind| matches!(kind, SlotKind::Digits { .. });
