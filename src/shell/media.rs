@@ -119,9 +119,8 @@ impl MediaWorker {
     /// Waits for the next phase where that is near, and takes what has come meanwhile. Nobody who
     /// posts has to wake us, and no letter waits for longer than a phase: with hundreds of calls
     /// the waking costs more than the letters.
-    #[expect(clippy::disallowed_methods, reason = "the phase that is waited for is a time")]
     fn doze(&mut self, wait: Duration) {
-        std::thread::sleep(wait);
+        std::thread::park_timeout(wait);
         for _ in 0..self.mailbox.len() {
             if let Ok(letter) = self.mailbox.try_recv() {
                 self.open_letter(letter);
