@@ -600,6 +600,7 @@ fn endpoint_config(settings: &Settings) -> Result<EndpointConfig, ServeError> {
         name_servers: sip.name_servers.clone(),
         advertised: sip.advertised,
         access: access(settings)?,
+        confined: false,
         user_agent: concat!("Cordboard/", env!("CARGO_PKG_VERSION")).to_owned(),
         // RFC 3261 §13.3.1.4: the ACK is waited for 64·T1.
         t1: Duration::from_secs(sip.no_ack_s) / 64,

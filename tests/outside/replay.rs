@@ -196,6 +196,8 @@ enum Manner {
     Redirects,
     AnswersInSilence,
     AnswersElsewhere,
+    PointsElsewhere,
+    PointsElsewhereByTcp,
     HangsUpAtOnce,
 }
 
@@ -232,7 +234,15 @@ fn replies(manner: Manner, request: &str, own: SocketAddr) -> Vec<String> {
             body.len()
         )
     };
-    let contact = format!("Contact: <sip:far@{own}>\r\n");
+    let contact = match manner {
+        Manner::PointsElsewhere => "Contact: <sip:far@127.0.0.2:40002>\r\n\
+                                    Record-Route: <sip:127.0.0.2:40002;lr>\r\n"
+            .to_owned(),
+        Manner::PointsElsewhereByTcp => {
+            "Contact: <sip:far@127.0.0.2:40002;transport=tcp>\r\n".to_owned()
+        }
+        _ => format!("Contact: <sip:far@{own}>\r\n"),
+    };
     let accepts = |host: &str| {
         let sdp = format!(
             "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
@@ -250,7 +260,7 @@ fn replies(manner: Manner, request: &str, own: SocketAddr) -> Vec<String> {
             vec![answer("302 Moved Temporarily", "Contact: <sip:far@192.0.2.1>\r\n", "")]
         }
         ("INVITE", Manner::AnswersElsewhere) => accepts("127.0.0.2"),
-        ("INVITE", Manner::AnswersInSilence | Manner::HangsUpAtOnce) => accepts("127.0.0.1"),
+        ("INVITE", _) => accepts("127.0.0.1"),
         ("ACK", Manner::HangsUpAtOnce) => {
             let to = field("From");
             let contact = field("Contact");
@@ -273,8 +283,11 @@ fn replies(manner: Manner, request: &str, own: SocketAddr) -> Vec<String> {
 async fn far_ends_that_behave_badly_are_told_by_what_they_did() {
     let folder = TempDir::new().unwrap();
     let scenario = scenario(folder.path(), SAYS_HELLO);
-    // Where one of them would have its sound: nothing may come there, no report either.
-    let elsewhere = [40_000, 40_001].map(|port| std::net::UdpSocket::bind(("127.0.0.2", port)));
+    // Where some of them would have their sound, or what is signalled: nothing may come there, no
+    // report either.
+    let ports = [40_000, 40_001, 40_002];
+    let elsewhere = ports.map(|port| std::net::UdpSocket::bind(("127.0.0.2", port)));
+    let by_tcp = std::net::TcpListener::bind(("127.0.0.2", 40_002)).unwrap();
     for (manner, told) in [
         (Manner::Nothing, "nobody answered"),
         (Manner::Garbage, "nobody answered"),
@@ -282,6 +295,8 @@ async fn far_ends_that_behave_badly_are_told_by_what_they_did() {
         (Manner::Redirects, "redirected with 302"),
         (Manner::AnswersInSilence, "not a packet came"),
         (Manner::AnswersElsewhere, "its sound is at 127.0.0.2, which was not given"),
+        (Manner::PointsElsewhere, "not a packet came"),
+        (Manner::PointsElsewhereByTcp, "not a packet came"),
         (Manner::HangsUpAtOnce, "things left to do"),
     ] {
         let far_end = far_end(manner).await;
@@ -304,6 +319,8 @@ async fn far_ends_that_behave_badly_are_told_by_what_they_did() {
         socket.set_nonblocking(true).unwrap();
         assert!(socket.recv(&mut [0; 2_000]).is_err(), "something was sent elsewhere");
     }
+    by_tcp.set_nonblocking(true).unwrap();
+    assert!(by_tcp.accept().is_err(), "a connection was made elsewhere");
 }
 
 #[tokio::test(flavor = "multi_thread")]

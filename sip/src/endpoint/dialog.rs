@@ -80,6 +80,7 @@ impl Dialog {
         source: Option<SocketAddr>,
     ) -> Self {
         let value = |header: &str| invite.header_value(header).unwrap_or_default();
+        let source = source.or_else(|| rung_at(&invite.uri).filter(|_| core.confined));
         let mut routes = record_routes(response);
         routes.reverse();
         Self {
@@ -133,7 +134,11 @@ impl Dialog {
 
     /// Where requests go when not along a route set or a connection: to the contact, unless that
     /// is an address of some private network that the peer is seen not to send from.
+    /// Where nothing may be sent but to addresses that were named, to the peer itself.
     pub(super) fn destination(&self) -> Option<SipAddr> {
+        if let Some(source) = self.source.filter(|_| self.core.confined) {
+            return Some(SipAddr { r#type: Some(Transport::Udp), addr: source.into() });
+        }
         if !self.routes.is_empty() {
             return None;
         }
@@ -261,6 +266,13 @@ pub(super) fn via(core: &Core, transport: Transport, peer: IpAddr) -> Option<Hea
 /// Who sent what came over this connection.
 pub(super) fn source_of(connection: Option<&SipConnection>) -> Option<SocketAddr> {
     connection?.get_remote_addr()?.get_socketaddr().ok()
+}
+
+/// Where a URI that names an address is rung.
+fn rung_at(uri: &Uri) -> Option<SocketAddr> {
+    let Host::IpAddr(ip) = uri.host_with_port.host else { return None };
+    let default = uri_transport(uri).default_port().value();
+    Some(SocketAddr::new(ip, uri.host_with_port.port.map_or(default, |it| it.value())))
 }
 
 /// UDP, TCP and TLS are what we speak.

@@ -12,6 +12,7 @@ use rsipstack::transport::connection::MAX_UDP_BUF_SIZE;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 
+use super::confined::Kept;
 use super::gate::{Gate, Judgement};
 use super::{Tally, wire};
 
@@ -34,11 +35,26 @@ pub(super) struct Doorman {
     socket: UdpSocket,
     gate: Arc<Gate>,
     tally: Arc<Tally>,
+    /// Where alone anything may go, where that is bounded.
+    kept: Option<Kept>,
 }
 
 impl Doorman {
-    pub(super) fn new(socket: UdpSocket, gate: Arc<Gate>, tally: Arc<Tally>) -> Self {
-        Self { socket, gate, tally }
+    pub(super) fn new(
+        socket: UdpSocket,
+        gate: Arc<Gate>,
+        tally: Arc<Tally>,
+        kept: Option<Kept>,
+    ) -> Self {
+        Self { socket, gate, tally, kept }
+    }
+
+    async fn send(&self, bytes: &[u8], to: SocketAddr) -> Result<usize> {
+        if self.kept.as_ref().is_some_and(|it| !it.allows(to.ip())) {
+            tracing::debug!(%to, "nothing is sent to an address that was not given");
+            return Ok(bytes.len());
+        }
+        Ok(self.socket.send_to(bytes, to).await?)
     }
 
     async fn receive(&self, buffer: &mut [u8]) -> Result<(usize, SocketAddr)> {
@@ -100,7 +116,7 @@ impl rsipstack::platform::net::UdpSocket for Doorman {
         'b: 'c,
         Self: 'c,
     {
-        Box::pin(async move { Ok(self.socket.send_to(bytes, to).await?) })
+        Box::pin(self.send(bytes, to))
     }
 
     fn local_addr(&self) -> Result<SocketAddr> {

@@ -20,6 +20,7 @@ mod addresses;
 mod calling;
 mod carrier;
 mod challenge;
+mod confined;
 mod dialog;
 mod dispatch;
 mod doorman;
@@ -62,6 +63,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::addresses::Addresses;
 use self::carrier::{Carrier, TrunkCall};
 pub use self::carrier::{Route, TrunkState};
+use self::confined::Kept;
 use self::doorman::Doorman;
 use self::gate::Gate;
 use self::guests::Guests;
@@ -108,6 +110,9 @@ pub struct EndpointConfig {
     pub advertised: Option<IpAddr>,
     /// Whom we serve and whom we may ring.
     pub access: Access,
+    /// Whether nothing at all is sent but to addresses that `access` knows, whatever contacts and
+    /// routes say: for whoever puts load on what was named. Over UDP alone.
+    pub confined: bool,
     /// `User-Agent` and `Server`.
     pub user_agent: String,
     /// [`T1`]; tests take a shorter one.
@@ -126,6 +131,7 @@ impl Default for EndpointConfig {
             name_servers: Vec::new(),
             advertised: None,
             access: Access::default(),
+            confined: false,
             user_agent: "Cordboard".to_owned(),
             t1: T1,
         }
@@ -257,6 +263,7 @@ struct Core {
     room: Mutex<Option<Room>>,
     answers: Mutex<Option<Numbers>>,
     user_agent: String,
+    confined: bool,
     /// 64·T1: how long a peer has to answer or acknowledge.
     patience: Duration,
     legs: Mutex<HashMap<LegKey, mpsc::UnboundedSender<Input>>>,
@@ -438,8 +445,10 @@ impl Endpoint {
         let access = config.access.trusting_too(callers);
         let mut addresses =
             Addresses { udp: None, tcp: None, tls: None, advertised: config.advertised };
+        let kept = config.confined.then(|| Kept(access.clone()));
         if let Some(address) = config.bind_udp {
-            let (bound, udp) = listen_udp(address, &gate, &tally, token.child_token()).await?;
+            let door = (Arc::clone(&gate), Arc::clone(&tally), kept.clone());
+            let (bound, udp) = listen_udp(address, door, token.child_token()).await?;
             transports.add_transport(udp.into());
             addresses.udp = Some(bound);
         }
@@ -458,11 +467,8 @@ impl Endpoint {
         builder
             .with_user_agent(&config.user_agent)
             .with_cancel_token(token.clone())
-            .with_transport_layer(transports)
-            .with_transport_inspector(Box::new(usher::Inspector(Arc::clone(&usher))))
-            .with_inspector(Box::new(trace::Inspector(Arc::clone(&tracer))))
-            .with_option(timers(config.t1));
-        let stack = builder.build();
+            .with_transport_layer(transports);
+        let stack = watched(builder, (&usher, &tracer), config.t1, kept);
         let transactions = stack.incoming_transactions().map_err(stack_refused)?;
         let core = Arc::new(Core {
             stack: Arc::clone(&stack.inner),
@@ -474,6 +480,7 @@ impl Endpoint {
             room: Mutex::default(),
             answers: Mutex::default(),
             user_agent: config.user_agent,
+            confined: config.confined,
             patience: config.t1 * 64,
             legs: Mutex::default(),
             admission: Mutex::default(),
@@ -629,17 +636,33 @@ fn stack_refused(error: rsipstack::Error) -> BindError {
     BindError::Stack(Box::new(error))
 }
 
+/// The stack, with its times, and those who look at what comes and goes.
+fn watched(
+    mut builder: EndpointBuilder,
+    (usher, tracer): (&Arc<Usher>, &Arc<Tracer>),
+    t1: Duration,
+    kept: Option<Kept>,
+) -> rsipstack::transaction::Endpoint {
+    builder
+        .with_transport_inspector(Box::new(usher::Inspector(Arc::clone(usher))))
+        .with_inspector(Box::new(trace::Inspector(Arc::clone(tracer))))
+        .with_option(timers(t1));
+    if let Some(kept) = kept {
+        builder.with_target_locator(Box::new(kept));
+    }
+    builder.build()
+}
+
 /// Binds what datagrams come in on.
 async fn listen_udp(
     address: SocketAddr,
-    gate: &Arc<Gate>,
-    tally: &Arc<Tally>,
+    (gate, tally, kept): (Arc<Gate>, Arc<Tally>, Option<Kept>),
     stop: CancellationToken,
 ) -> Result<(SocketAddr, UdpConnection), BindError> {
     let refused = |source| BindError::Refused { transport: "udp", address, source };
     let socket = doorman::open(address).map_err(refused)?;
     let bound = socket.local_addr().map_err(refused)?;
-    let doorman = Arc::new(Doorman::new(socket, Arc::clone(gate), Arc::clone(tally)));
+    let doorman = Arc::new(Doorman::new(socket, gate, tally, kept));
     let udp = UdpConnection::from_socket(doorman, None, Some(stop)).await;
     Ok((bound, udp.map_err(stack_refused)?))
 }

@@ -118,6 +118,7 @@ pub async fn begin(plan: Plan) -> Result<Run, PhoneError> {
         bind_udp: Some((own, 0).into()),
         access: access.expect("addresses are addresses"),
         user_agent: "Cordboard replay".to_owned(),
+        confined: true,
         ..EndpointConfig::default()
     };
     let peer = plan.allowed.first().copied().unwrap_or(own);

@@ -116,6 +116,7 @@ pub(super) async fn ready(
             access: Access::new(everybody(), everybody()).expect("addresses are addresses"),
             user_agent: "Cordboard replay, a human".to_owned(),
             trunks,
+            confined: true,
             ..EndpointConfig::default()
         };
         let peer = if peer.is_unspecified() { allowed.first().copied() } else { Some(peer) };
