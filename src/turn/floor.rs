@@ -45,6 +45,8 @@ const PAUSE_FROM: Duration = Duration::from_millis(300);
 const REMEMBERED: f32 = 0.8;
 /// Who goes on so soon after the floor was taken had not ended; who speaks later waits for us.
 const GOES_ON_WITHIN: Duration = Duration::from_millis(500);
+/// An interruption that has lasted no longer is taken for its begin.
+const BRIEF: Duration = Duration::from_millis(700);
 /// Length of the stretch that one frame stands for.
 const FRAME: Duration = Duration::from_millis(20);
 
@@ -333,7 +335,16 @@ impl Floor {
 
     /// The pause that ends the turn as it stands.
     fn pause_needed(&self) -> Duration {
-        self.settings.pause.needed(&self.expectation, self.verdicts, self.own_pause)
+        let needed = self.settings.pause.needed(&self.expectation, self.verdicts, self.own_pause);
+        let is_brief = match self.state {
+            State::Speaking { began, last_voice, .. } => last_voice.since(began) < BRIEF,
+            State::Silent | State::Onset { .. } => false,
+        };
+        // "Wait -": whoever has just stopped the assistant has more to say.
+        if self.talk_over.interrupted && is_brief {
+            return needed.max(self.settings.pause.sure);
+        }
+        needed
     }
 
     /// Learns that the caller has gone on after such a pause.

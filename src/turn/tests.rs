@@ -163,6 +163,19 @@ fn a_late_judgement_by_sound_ends_the_turn_at_once() {
 }
 
 #[test]
+fn who_has_just_interrupted_is_not_done_after_the_shortest_pause() {
+    for (spoken, pause) in [(500, 300), (1_000, 120)] {
+        let mut room = Room::new(Expectation::default());
+        room.hear(spoken, 0.9, Meanwhile::Yields);
+        assert_eq!(room.times(FloorEvent::Interrupting).len(), 1, "{spoken}");
+        room.silence(80);
+        room.floor.sound_judged(room.now, 0.99);
+        room.silence(2_000);
+        assert_eq!(room.yields()[0] - spoken, pause);
+    }
+}
+
+#[test]
 fn what_was_heard_of_one_pause_says_nothing_of_the_next() {
     let mut room = Room::new(Expectation::default());
     room.voice(900).silence(80);
