@@ -113,8 +113,6 @@ fn climb(
         let usual = *alone.get_or_insert(it.response_p95_ms);
         let broken = if it.failed > 0 {
             "calls fail"
-        } else if it.own_late_ms > OWN_LATE_MS {
-            "the callers' own core is full: nothing is known of the service"
         } else if it.response_p95_ms > usual + RESPONSE_SLACK_MS {
             "answers come late"
         } else if it.spacing_p99_ms > SPACING_P99_MS {
@@ -123,6 +121,9 @@ fn climb(
             knee = it.callers;
             continue;
         };
+        if it.own_late_ms > OWN_LATE_MS {
+            writeln!(out, "the callers' own core may be full: they were late themselves")?;
+        }
         writeln!(out, "knee: {knee} callers; then {broken}")?;
         return Ok(());
     }
@@ -190,7 +191,7 @@ fn settings(folder: &Path, recognition: bool, callers: usize) -> Result<String, 
     let ears = if recognition {
         format!("recognizer = \"pocketsphinx\"\nrecognizers = {}", callers.clamp(1, 60))
     } else {
-        "recognizer = \"stub\"\nstub_hears = \"hello\"\nrecognizers = {callers}".to_owned()
+        format!("recognizer = \"stub\"\nstub_hears = \"hello\"\nrecognizers = {callers}")
     };
     let voice = if recognition { "flite" } else { "stub" };
     Ok(format!(
@@ -216,7 +217,9 @@ impl Service {
         use std::io::BufRead;
         let mut command = pinned(core, program);
         command.args(["serve", "-c"]).arg(config);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let log = config.with_extension("log");
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log)?).spawn()?;
         let said = child.stdout.take().ok_or("its output is not there")?;
         let mut sip = None;
         let by = clock::monotonic() + READY_WITHIN;
@@ -229,7 +232,10 @@ impl Service {
                 break;
             }
         }
-        let sip = sip.ok_or("the service did not start; try it: cordboard serve")?;
+        let Some(sip) = sip else {
+            let why = std::fs::read_to_string(&log).unwrap_or_default();
+            return Err(format!("the service did not start: {}", why.trim()).into());
+        };
         Ok(Self { child, sip })
     }
 

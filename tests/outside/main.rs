@@ -13,6 +13,7 @@ mod breakdowns;
 mod browser;
 mod browser_ways;
 mod calls;
+mod capacity;
 mod codecs;
 mod corpora;
 mod demo;
