@@ -44,7 +44,7 @@ fn a_partial_without_words_makes_nobody_wait_for_the_rest_of_them() {
         world.entries.iter().rev().find_map(|entry| yielded(&entry.what)).expect("it was answered")
     };
     // A turn ends with a frame; its last voice is known to 10 ms.
-    assert_eq!((pause(1) / 20 * 20, pause(0) / 20 * 20), (2_500, 700));
+    assert_eq!((pause(1), pause(0)), (2_510, 710));
 }
 
 #[test]
