@@ -10,7 +10,7 @@ use cordboard_sip::endpoint::LegSignal;
 use crossbeam_channel::Receiver;
 
 use super::super::line::{self as sip, Fate, Signals};
-use super::line as web;
+use super::browser as web;
 use super::take::Ending;
 use super::whip::{News, Whip, WhipFault};
 use crate::call::{EncodedFrame, LegCommand, LegEvent};

@@ -4,6 +4,7 @@
 //! `wire` ticks it, tells `script` what came and sends what is due; `far` lays what came on the
 //! call's time; at its end it is a `take`. Nothing of a take is judged while calls run.
 
+mod browser;
 mod budget;
 mod clips;
 mod compare;
@@ -13,7 +14,6 @@ mod figures;
 mod format;
 mod human;
 mod levels;
-mod line;
 mod load;
 mod page;
 mod recognized;
@@ -28,6 +28,7 @@ mod weather;
 mod whip;
 mod wire;
 
+pub use browser::{Came, Line, LineFault};
 pub use budget::{Budget, Verdict};
 pub use clips::{Clip, Clips};
 pub use compare::Comparison;
@@ -35,7 +36,6 @@ pub use far::FarSound;
 pub use figures::{Figures, METRICS, Quantile, Summary};
 pub use format::ScenarioFault;
 pub use human::{Human, HumanPlace, HumanTally, HumanWords, Humans};
-pub use line::{Came, Line, LineFault};
 pub use load::{Plan, Progress, Run, begin};
 pub use page::page;
 pub use recognized::Listener;

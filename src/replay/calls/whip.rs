@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::mpsc;
 
-use super::line::{Came, Line, LineFault};
+use super::browser::{Came, Line, LineFault};
 
 /// Frames that wait to be sent, at most.
 const WAITING: usize = 50;
