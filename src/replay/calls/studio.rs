@@ -13,7 +13,7 @@ use cordboard_models::voice::{Flite, OpenError};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::super::likeness::Print;
+use super::super::likeness::{Print, RENDERINGS};
 use super::format::duration;
 
 /// The voice of a caller who names none: not the assistant's.
@@ -124,15 +124,18 @@ impl Studio {
             return Ok(Some(print.clone()));
         }
         let is_file = Path::new(said).extension().is_some_and(|it| it.eq_ignore_ascii_case("wav"));
-        let sound = if is_file {
-            wav(&base.join(said))?
+        let print = if is_file {
+            Print::of(&wav(&base.join(said))?)
         } else {
             let Some(voice) = self.far.as_mut() else { return Ok(None) };
             let rate = cordboard_audio::SampleRate::NARROW;
             let request = SpeechRequest { text: said.into(), rate, stretch: 1.0 };
-            voice.speak(&request)?.samples.to_vec().into()
+            let spoken: Vec<_> = std::iter::repeat_with(|| voice.speak(&request))
+                .take(RENDERINGS)
+                .collect::<Result<_, _>>()?;
+            Print::of_renderings(&spoken.iter().map(|it| &*it.samples).collect::<Vec<_>>())
         };
-        let print = Arc::new(Print::of(&sound));
+        let print = Arc::new(print);
         self.prints.insert(said.to_owned(), print.clone());
         Ok(Some(print))
     }
