@@ -40,6 +40,8 @@ const LOUDEST_FALL_DB: f32 = 0.02;
 /// no less than a low voice's pitch period.
 const STEP_SAMPLES: usize = 80;
 const STEP: Duration = Duration::from_millis(10);
+/// A step is at most so much louder than its frame: all there is may be in it.
+const STEP_IS_LOUDER_DB: f32 = 3.1;
 /// Below this probability of speech nothing is measured, nor where nobody speaks over anything.
 const PERHAPS: f32 = 0.1;
 
@@ -57,9 +59,9 @@ pub struct Heard {
     /// Whether the caller has fallen silent though speech is still probable: a detector of speech
     /// takes 100 ms to notice.
     pub hushed: bool,
-    /// How long at the end of these 20 ms the caller had fallen silent already: what they said
-    /// ended so much sooner.
-    pub trail: Duration,
+    /// Up to where in these 20 ms the caller, or a hiss that is hardly a voice, was to be heard: all
+    /// that is far below their loudest is silence, and so is an echo.
+    pub heard: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -123,17 +125,19 @@ impl Ear {
         };
         let echoless = self.learnt >= KNOWN_FRAMES && usual_dbov < played_dbov - ECHOLESS_DB;
         let hushed = self.hushed(uplink, level_dbov, probability);
-        let trail = if probability >= PERHAPS { self.trail(uplink) } else { Duration::ZERO };
-        Heard { probability, timbre, played_dbov, echoless, hushed, trail }
+        let comes_back = heard_there && !above;
+        let heard = if comes_back { Duration::ZERO } else { self.heard(uplink, level_dbov) };
+        Heard { probability, timbre, played_dbov, echoless, hushed, heard }
     }
 
-    /// The steps at the end of a frame that are far below the caller's loudest; none where all are.
-    fn trail(&self, uplink: &[f32]) -> Duration {
+    /// Up to the last step that is not far below the caller's loudest.
+    fn heard(&self, uplink: &[f32], all_dbov: f32) -> Duration {
         let floor_dbov = self.loudest_dbov - HUSHED_DB;
-        let steps = uplink.chunks(STEP_SAMPLES).rev();
-        let silent = steps.take_while(|step| level_dbov(step) < floor_dbov).count();
-        let all = uplink.len().div_ceil(STEP_SAMPLES);
-        if silent < all { STEP * u32::try_from(silent).unwrap_or(0) } else { Duration::ZERO }
+        if all_dbov < floor_dbov - STEP_IS_LOUDER_DB {
+            return Duration::ZERO;
+        }
+        let last = uplink.chunks(STEP_SAMPLES).rposition(|step| level_dbov(step) >= floor_dbov);
+        last.map_or(Duration::ZERO, |last| STEP * u32::try_from(last + 1).unwrap_or(0))
     }
 
     fn hushed(&mut self, uplink: &[f32], level_dbov: f32, probability: f32) -> bool {
@@ -230,15 +234,15 @@ mod tests {
     #[test]
     fn a_voice_that_ends_within_a_frame_ended_then() {
         let mut ear = Ear::default();
-        assert_eq!(heard(&mut ear, 10, -20.0, -127.0).trail, Duration::ZERO);
+        assert_eq!(heard(&mut ear, 10, -20.0, -127.0).heard, Duration::from_millis(20));
         let (mut frame, silence) = (tone(-20.0), tone(-127.0));
         for samples in [130, 100, 30] {
             frame[samples..].fill(1e-5);
-            let trail = ear.hear(&frame, &silence, 0.9).trail;
+            let heard = ear.hear(&frame, &silence, 0.9).heard;
             let last_voice = Duration::from_micros(samples as u64 * 125);
-            let silent = Duration::from_millis(20) - last_voice;
-            assert!(trail <= silent && trail + STEP > silent, "{samples}: {trail:?}");
+            assert!(heard >= last_voice && heard < last_voice + STEP, "{samples}: {heard:?}");
         }
+        assert_eq!(ear.hear(&silence, &silence, 0.02).heard, Duration::ZERO);
     }
 
     #[test]

@@ -26,6 +26,7 @@ use cordboard_audio::MediaTime;
 use cordboard_models::speech::{Expectation, SlotKind};
 
 use super::overlap::Overlap;
+use super::tail::Tail;
 use super::{BargeIn, Heard, TurnSettings, Verdicts};
 
 /// Silence within a turn after which the judges are asked first, and how often then.
@@ -155,6 +156,7 @@ pub struct Floor {
     /// since.
     unanswered: Option<(MediaTime, MediaTime)>,
     state: State,
+    tail: Tail,
     talk_over: Over,
 }
 
@@ -169,6 +171,7 @@ impl Floor {
             own_pause: Duration::ZERO,
             unanswered: None,
             state: State::Silent,
+            tail: Tail::default(),
             talk_over: Over::default(),
         }
     }
@@ -195,7 +198,7 @@ impl Floor {
             return FloorEvents::default();
         }
         self.state = State::Silent;
-        let (ended, manner) = (last_voice, Manner::Turn);
+        let (ended, manner) = (self.tail.end(last_voice), Manner::Turn);
         self.ended(now, [Some(FloorEvent::Yielded { began, ended, manner }), None], None)
     }
 
@@ -283,13 +286,14 @@ impl Floor {
             self.paused(began.since(ended));
         }
         let (last_voice, judged) = (now, Duration::ZERO);
+        self.tail.voice(last_voice);
         self.state = State::Speaking { began, last_voice, voiced, judged };
         Some(FloorEvent::Began { at: began })
     }
 
     fn speaking(&mut self, now: MediaTime, heard: &Heard) -> [Option<FloorEvent>; 2] {
         let voice = heard.probability >= self.settings.voice_off && !heard.hushed;
-        let resumed = self.follow(now, voice, heard.trail);
+        let resumed = self.follow(now, voice, heard.heard);
         let pause = self.pause_needed();
         let State::Speaking { began, last_voice, judged, .. } = &mut self.state else {
             return [None, None];
@@ -298,7 +302,7 @@ impl Floor {
         // Who makes a sound may be going on.
         let is_over = silence >= pause && !voice;
         if is_over || now.since(*began) >= self.settings.turn_max {
-            let (began, ended) = (*began, *last_voice);
+            let (began, ended) = (*began, self.tail.end(*last_voice));
             self.state = State::Silent;
             return [Some(FloorEvent::Yielded { began, ended, manner: Manner::Turn }), None];
         }
@@ -311,7 +315,8 @@ impl Floor {
     }
 
     /// Follows the voice of who speaks; says where a pause is over that was asked about.
-    fn follow(&mut self, now: MediaTime, voice: bool, trail: Duration) -> Option<FloorEvent> {
+    /// `heard` is how much of these 20 ms is to be heard.
+    fn follow(&mut self, now: MediaTime, voice: bool, heard: Duration) -> Option<FloorEvent> {
         let State::Speaking { last_voice, voiced, judged, .. } = &mut self.state else {
             return None;
         };
@@ -319,10 +324,12 @@ impl Floor {
         // The frame before was voice as well, be it only at its begin.
         let goes_on = *voiced >= RESUMES || now.since(*last_voice) < 2 * FRAME;
         if !voice || !goes_on {
+            self.tail.sound(now - FRAME, heard);
             return None;
         }
         let pause = now.since(*last_voice).saturating_sub(*voiced);
-        *last_voice = now - trail;
+        *last_voice = if heard.is_zero() { now } else { now - FRAME + heard };
+        self.tail.voice(*last_voice);
         let was_judged = !std::mem::take(judged).is_zero();
         // What was heard of a pause says nothing of the next one.
         self.verdicts.sound = None;

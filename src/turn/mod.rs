@@ -12,6 +12,7 @@ mod floor;
 mod overlap;
 mod settings;
 mod silence;
+mod tail;
 #[cfg(test)]
 mod tests;
 

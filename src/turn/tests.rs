@@ -73,7 +73,7 @@ fn speech(probability: f32) -> Heard {
         played_dbov: -20.0,
         echoless: false,
         hushed: false,
-        trail: Duration::ZERO,
+        heard: if probability >= 0.35 { FRAME } else { Duration::ZERO },
     }
 }
 
