@@ -290,7 +290,7 @@ impl Call {
                     turn_ended_ms: turn.turn_ended.as_millis(),
                     recognized_ms: turn.recognized.as_millis(),
                     first_sound_ms: sounds.as_millis(),
-                    buffer_ms: self.caller.buffer_ms(now),
+                    buffer_ms: turn.buffer_ms,
                 },
             );
         }

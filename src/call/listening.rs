@@ -75,10 +75,12 @@ impl Call {
     }
 
     fn yielded(&mut self, now: MediaTime, spoken: Spoken) -> Result<(), CallError> {
+        let buffer_ms = self.pausing.buffer_ms.unwrap_or_else(|| self.caller.buffer_ms(now));
         self.pause_over();
         self.quiet_since = spoken.ended;
+        let speech_ended = spoken.ended;
         self.unanswered =
-            Some(Unanswered { speech_ended: spoken.ended, turn_ended: now, recognized: now });
+            Some(Unanswered { speech_ended, turn_ended: now, recognized: now, buffer_ms });
         if self.hearing.is_feeding() {
             self.hearing.finish(now, spoken, &mut self.out);
             return Ok(());

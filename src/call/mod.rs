@@ -223,6 +223,8 @@ struct Unanswered {
     speech_ended: MediaTime,
     turn_ended: MediaTime,
     recognized: MediaTime,
+    /// What the jitter buffer held at the end of speech.
+    buffer_ms: u32,
 }
 
 impl Call {
