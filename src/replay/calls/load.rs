@@ -195,9 +195,11 @@ impl Desk {
                 continue;
             }
             self.late = self.late.max(now - due);
-            self.step(phase, now);
-            self.humans.iter_mut().skip(phase).step_by(PHASES).for_each(|it| it.tick(now));
-            self.place(phase, now, began);
+            // Callers speak by the even clock: that a tick comes a little late is the network's
+            // jitter to the far end, and does not make a word later.
+            self.step(phase, due);
+            self.humans.iter_mut().skip(phase).step_by(PHASES).for_each(|it| it.tick(due));
+            self.place(phase, due, began);
             phase = (phase + 1) % PHASES;
             // A tick that is lost is skipped: a phone does not send a burst either.
             let behind = clock::monotonic().saturating_sub(due + PHASE);
