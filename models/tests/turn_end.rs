@@ -151,6 +151,38 @@ fn a_yes_or_a_no_with_a_word_that_may_be_none_is_not_waited_for_as_a_sentence() 
 }
 
 #[test]
+fn words_that_end_as_a_sentence_does_are_over_sooner_than_others_and_never_at_once() {
+    let said = |text: &str, expectation: &Expectation| judge(text, expectation, 700);
+    for expectation in [kinds(&[SlotKind::Open]), order_phrases()] {
+        for text in [
+            "how can i change my address",
+            "when will my new card arrive",
+            "i ordered a pair of shoes last week",
+            "i'd like to check my order status please",
+        ] {
+            let over = said(text, &expectation);
+            assert!(over >= 0.6, "{text}: {over}");
+        }
+        for text in ["i ordered a pair", "it is the second", "well that was a long"] {
+            let over = said(text, &expectation);
+            assert!(over < 0.6, "{text}: {over}");
+        }
+    }
+}
+
+#[test]
+fn a_whole_sentence_may_end_in_a_word_that_leans_forward() {
+    for text in ["what's the weather like", "hi how are you"] {
+        let over = judge(text, &kinds(&[SlotKind::Open]), 700);
+        assert!((0.3..0.9).contains(&over), "{text}: {over}");
+    }
+    for text in ["i'd like", "and then can you", "would you like the new"] {
+        let over = judge(text, &kinds(&[SlotKind::Open]), 700);
+        assert!(over < 0.3, "{text}: {over}");
+    }
+}
+
+#[test]
 fn doubtful_words_are_not_taken_for_a_whole_answer() {
     let sure = heard("one two three four five six");
     let doubtful = Hypothesis { confidence: 0.2, ..sure.clone() };

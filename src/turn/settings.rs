@@ -37,6 +37,8 @@ pub const WORDS_JUDGED_AT: Duration = Duration::from_millis(700);
 /// of six digits, "would you".
 const SURE: f32 = 0.9;
 const OPEN: f32 = 0.3;
+/// And from which on they are a sentence that ends.
+const ENDS: f32 = 0.6;
 
 /// Probabilities of the judge by sound, in the same way; in open talk, where a turn may go on after
 /// every sentence, it must be surer. Chosen on the settings half of the tuning bench.
@@ -100,7 +102,7 @@ pub struct Pauses {
     pub least: Duration,
     /// The words are enough.
     pub sure: Duration,
-    /// In open talk: the words may be all, and sound so.
+    /// In open talk: the words may be all, and sound so, or they end as a sentence does.
     pub likely: Duration,
     /// The words may be all, and do not sound so.
     pub doubtful: Duration,
@@ -170,6 +172,7 @@ impl Pauses {
                 Some(over) if over >= SOUNDS_OVER_IN_TALK => self.doubtful.max(usual),
                 _ => self.begun.max(usual),
             },
+            Verdicts { words: Some(over), .. } if talk && over >= ENDS => self.likely.min(usual),
             Verdicts { sound: Some(over), words } if over >= sounds_over => match (talk, words) {
                 (false, _) => self.least.min(usual),
                 (true, Some(_)) => self.likely.min(usual),

@@ -136,6 +136,7 @@ fn a_turn_that_sounds_over_ends_soon_and_in_open_talk_once_its_words_are_known()
         (open(), None, 0.99, 1_000),
         (open(), Some(0.5), 0.99, 700),
         (open(), Some(0.5), 0.1, 1_400),
+        (open(), Some(0.7), 0.1, 700),
     ] {
         let mut room = Room::new(expectation);
         room.voice(900).silence(80);

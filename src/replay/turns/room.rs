@@ -234,7 +234,6 @@ fn quiet_ms(heard: &[Heard], voice_off: f32) -> Vec<u32> {
 /// Pauses of which no judge is sure, so much longer.
 fn scaled(pause: Pauses, factor: f32) -> Pauses {
     Pauses {
-        likely: pause.likely.mul_f32(factor),
         doubtful: pause.doubtful.mul_f32(factor),
         open: pause.open.mul_f32(factor),
         other: pause.other.mul_f32(factor),
