@@ -405,7 +405,7 @@ mod tests {
 
     impl Room {
         fn enqueue(&mut self, number: u64, queue: &str) {
-            let reply = ReplyTo { worker: self.worker.clone(), seat: SeatId(number) };
+            let reply = ReplyTo { worker: self.worker.clone().into(), seat: SeatId(number) };
             let (call, packet) = (call(number), Arc::new(packet(number)));
             let queue = queue.to_owned();
             self.step(ToDesk::Enqueue { call, queue, packet, again: false, reply });

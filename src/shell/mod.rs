@@ -42,7 +42,6 @@ use cordboard_sip::bans::BanRule;
 use cordboard_sip::endpoint::{BindError, Endpoint, EndpointConfig, Incoming, TlsError};
 use cordboard_sip::ports::{Ports, PortsError};
 use cordboard_sip::session_timer::Limits;
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -63,7 +62,7 @@ use engines::Engines;
 pub(crate) use engines::{fallbacks, open_ears, open_voice, silero};
 use intake::{Intake, Reception};
 use load::Loads;
-use mailbox::ToWorker;
+use mailbox::{Mailbox, Post, ToWorker};
 use media::MediaWorker;
 pub use notify::Supervisor;
 pub use reload::Reloaded;
@@ -504,7 +503,7 @@ fn store_options(settings: &Settings) -> StoreOptions {
 }
 
 fn spawn_workers(
-    mailboxes: Vec<(Sender<ToWorker>, Receiver<ToWorker>)>,
+    mailboxes: Vec<(Post, Mailbox)>,
     services: &Arc<Services>,
     live: &Arc<AtomicUsize>,
     threads: &mut Vec<JoinHandle<()>>,
@@ -680,8 +679,8 @@ fn link_base(settings: &Settings, bound: SocketAddr) -> String {
 }
 
 /// A mailbox for each media worker.
-fn mailboxes() -> Vec<(Sender<ToWorker>, Receiver<ToWorker>)> {
-    (0..workers()).map(|_| unbounded()).collect()
+fn mailboxes() -> Vec<(Post, Mailbox)> {
+    (0..workers()).map(|_| mailbox::mailbox()).collect()
 }
 
 fn workers() -> usize {

@@ -34,6 +34,30 @@ struct Line {
     garbage: u64,
     /// How it was dialled.
     plan: Option<DialPlan>,
+    /// What is to be sent once the worker has come to all calls of the phase.
+    frame: Option<EncodedFrame>,
+}
+
+impl Line {
+    const fn new(leg: Leg, number: u32, plan: Option<DialPlan>) -> Self {
+        Self { leg, number, garbage: 0, plan, frame: None }
+    }
+
+    /// Does what the call wants of the leg, in order; a frame of sound waits for [`Self::send`].
+    fn command(&mut self, command: LegCommand) {
+        self.send();
+        match command {
+            LegCommand::Send(frame) => self.frame = Some(frame),
+            command => self.leg.command(&command),
+        }
+    }
+
+    /// Sends the frame that waits.
+    fn send(&mut self) {
+        if let Some(frame) = self.frame.take() {
+            self.leg.command(&LegCommand::Send(frame));
+        }
+    }
 }
 
 /// Names a leg of a seat towards its signalling.
@@ -95,7 +119,7 @@ impl Seat {
             call: Call::new(new.facts, new.settings),
             vad: services.vad(),
             probability: 0.0,
-            caller: new.leg.map(|leg| Line { leg, number: 1, garbage: 0, plan: None }),
+            caller: new.leg.map(|leg| Line::new(leg, 1, None)),
             agent: None,
             dialled: 1,
             sessions: Vec::new(),
@@ -141,17 +165,33 @@ impl Seat {
         self.answer = None;
     }
 
-    /// 20 ms have passed.
+    /// Takes what has come since the last tick.
+    pub(super) fn receive(&mut self, services: &Services, judge: &mut dyn EndOfTurn) {
+        if self.apology.is_some() {
+            return;
+        }
+        for role in [LegRole::Caller, LegRole::Agent] {
+            self.receive_from(services, judge, role);
+        }
+    }
+
+    /// 20 ms have passed. What is to be sent waits for [`Self::send`].
     pub(super) fn tick(&mut self, services: &Services, judge: &mut dyn EndOfTurn) {
         if self.apology.is_some() {
             self.apologize();
             return;
         }
-        for role in [LegRole::Caller, LegRole::Agent] {
-            self.receive(services, judge, role);
-        }
         if self.call.is_ticking() {
             self.give(services, judge, Input::Tick);
+        }
+    }
+
+    /// Sends what the tick has come to.
+    pub(super) fn send(&mut self) {
+        for role in [LegRole::Caller, LegRole::Agent] {
+            if let Some(line) = self.line(role) {
+                line.send();
+            }
         }
     }
 
@@ -240,7 +280,7 @@ impl Seat {
         self.give(services, judge, Input::Leg(role, event));
     }
 
-    fn receive(&mut self, services: &Services, judge: &mut dyn EndOfTurn, role: LegRole) {
+    fn receive_from(&mut self, services: &Services, judge: &mut dyn EndOfTurn, role: LegRole) {
         let mut buffer = [0; 1_500];
         let now = self.now();
         if let Some(line) = self.line(role) {
@@ -436,8 +476,7 @@ impl Seat {
         let id = LineId { role, number: self.dialled };
         match services.dial(self.id, id, &plan, plain) {
             Ok(leg) => {
-                let (leg, plan) = (leg.into(), Some(plan));
-                *self.line_mut(role) = Some(Line { leg, number: id.number, garbage: 0, plan });
+                *self.line_mut(role) = Some(Line::new(leg.into(), id.number, Some(plan)));
             }
             Err(error) => {
                 // Whom is the timeline's business.
@@ -457,7 +496,7 @@ impl Seat {
         }
         let hangs_up = matches!(command, LegCommand::Hangup);
         if let Some(line) = self.line(role) {
-            line.leg.command(&command);
+            line.command(command);
         }
         if hangs_up {
             *self.line_mut(role) = None;
@@ -479,7 +518,7 @@ impl Seat {
         tracing::error!(call = %self.name, "panicked; what goes on is an apology");
         self.note(services, now, What::Panicked);
         if let Some(mut line) = self.agent.take() {
-            line.leg.command(&LegCommand::Hangup);
+            line.command(LegCommand::Hangup);
         }
         services.desk(ToDesk::CallOver { call: self.name.clone() });
         self.drop_work(services);
@@ -544,7 +583,7 @@ impl Seat {
         let frame = &frame[..rate.frame_samples()];
         encoded.len = apology.encoder.encode_into(frame, &mut encoded.payload);
         apology.said += part.len();
-        line.leg.command(&LegCommand::Send(encoded));
+        line.command(LegCommand::Send(encoded));
     }
 
     fn leave_now(&mut self) {
@@ -556,7 +595,7 @@ impl Seat {
     fn close(&mut self) {
         for role in [LegRole::Caller, LegRole::Agent] {
             if let Some(mut line) = self.line_mut(role).take() {
-                line.leg.command(&LegCommand::Hangup);
+                line.command(LegCommand::Hangup);
             }
         }
         if let Some(inputs) = self.inputs.take()

@@ -11,14 +11,13 @@ use cordboard_models::speech::{Speech, SpeechRequest};
 use cordboard_sip::endpoint::{DialRequest, Endpoint, LegSignal, Route};
 use cordboard_sip::negotiation::AudioCodec;
 use cordboard_sip::srtp::SrtpPolicy;
-use crossbeam_channel::Sender;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::addresses::elsewhere;
 use super::inference::{Answers, Ears, Judges, Voices};
 use super::load::Loads;
-use super::mailbox::{ReplyTo, SeatId, ToWorker};
+use super::mailbox::{Post, ReplyTo, SeatId, ToWorker};
 use super::seat::LineId;
 use super::telemetry::Figures;
 use super::tools::Tools;
@@ -165,7 +164,7 @@ pub(crate) struct Services {
     /// How the media workers keep up.
     pub(crate) loads: Loads,
     /// The workers' mailboxes.
-    pub(crate) workers: Vec<Sender<ToWorker>>,
+    pub(crate) workers: Vec<Post>,
 }
 
 impl Services {
@@ -178,7 +177,7 @@ impl Services {
     }
 
     /// The mailbox of the worker that has a seat.
-    pub(crate) fn worker_of(&self, seat: SeatId) -> Sender<ToWorker> {
+    pub(crate) fn worker_of(&self, seat: SeatId) -> Post {
         let count = self.workers.len() as u64;
         let index = usize::try_from(seat.0 % count).expect("below the number of workers");
         self.workers[index].clone()

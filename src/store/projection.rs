@@ -29,7 +29,7 @@ const RECORDS_TOGETHER: usize = 4_000;
 const ROWS_TOGETHER: usize = 1_000;
 /// What is written within this time goes into the database together: a transaction costs more than
 /// all that a call has to say in it.
-const GATHERED: Duration = Duration::from_millis(100);
+const GATHERED: Duration = Duration::from_millis(250);
 /// Time between two attempts at a database that fails.
 const RETRY_PERIOD: Duration = Duration::from_secs(1);
 /// Time between two looks at the database's file while there is nothing to do.
@@ -150,7 +150,6 @@ impl Projector {
         let mut looks = tokio::time::interval(LOOK_PERIOD);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            self.look().await?;
             let end = *self.written.borrow_and_update();
             let batch = self.read(position, end).await?;
             if batch.next != position {
@@ -171,15 +170,6 @@ impl Projector {
         }
     }
 
-    /// Sees whether the database's file is still there and still one.
-    async fn look(&self) -> Result<(), ProjectionFault> {
-        let database = self.database.clone();
-        match tokio::task::spawn_blocking(move || database.loss()).await? {
-            Some(loss) => Err(loss.into()),
-            None => Ok(()),
-        }
-    }
-
     /// The remembered place, or an earlier one where the spool is not what it was.
     async fn starting_place(&self) -> Result<Position, ProjectionFault> {
         let sql = "SELECT segment, offset FROM projected";
@@ -195,9 +185,13 @@ impl Projector {
         Ok(if is_beyond { Position::first_of(place.segment) } else { place })
     }
 
+    /// Reads on, where the database's file is still there and still one.
     async fn read(&self, from: Position, end: Position) -> Result<Batch, ProjectionFault> {
-        let folder = self.folder.clone();
-        let read = move || reader::batch(&folder, from, end, RECORDS_TOGETHER);
+        let (database, folder) = (self.database.clone(), self.folder.clone());
+        let read = move || match database.loss() {
+            Some(loss) => Err(ProjectionFault::from(loss)),
+            None => Ok(reader::batch(&folder, from, end, RECORDS_TOGETHER)?),
+        };
         let batch = tokio::task::spawn_blocking(read).await??;
         for place in &batch.damaged {
             let call = batch.records.last().and_then(|record| record.call().map(CallId::to_string));

@@ -69,7 +69,13 @@ fn room(engines: Vec<Parts>) -> Room {
     };
     let answers = Answers::new(engines.into_iter().map(engine).collect());
     let (worker, letters) = crossbeam_channel::unbounded();
-    Room { answers, reply: ReplyTo { worker, seat: SeatId(1) }, letters, asked, ended }
+    Room {
+        answers,
+        reply: ReplyTo { worker: worker.into(), seat: SeatId(1) },
+        letters,
+        asked,
+        ended,
+    }
 }
 
 impl Room {

@@ -115,7 +115,8 @@ fn room(lineup: EarLineup) -> Room {
     let mut threads = Vec::new();
     let ears = Ears::start(vec![lineup], &mut threads);
     let (worker, letters) = crossbeam_channel::unbounded();
-    let (reply, failed_over) = (ReplyTo { worker, seat: SeatId(1) }, Default::default());
+    let (reply, failed_over) =
+        (ReplyTo { worker: worker.into(), seat: SeatId(1) }, Default::default());
     Room { ears, reply, letters, failed_over }
 }
 

@@ -28,7 +28,7 @@ fn room(share: f32, count: usize) -> Room {
     let open = || Box::new(|| Box::new(Loudness) as Box<dyn EndOfTurn>) as OpenJudge;
     let judges = (0..count).map(|_| open()).collect();
     let judges = Judges::start(judges, share, figures.clone(), &mut Vec::new());
-    Room { judges, figures, inputs, reply: ReplyTo { worker, seat: SeatId(1) } }
+    Room { judges, figures, inputs, reply: ReplyTo { worker: worker.into(), seat: SeatId(1) } }
 }
 
 impl Room {

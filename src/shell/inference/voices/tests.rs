@@ -73,7 +73,8 @@ fn room(voices: Vec<Box<dyn Synthesizer>>, languages: Vec<Box<dyn LanguageModel>
     let mut threads = Vec::new();
     let voices = Voices::start(vec![VoiceLineup { voices, languages }], &mut threads);
     let (worker, letters) = crossbeam_channel::unbounded();
-    let (reply, failed_over) = (ReplyTo { worker, seat: SeatId(1) }, Default::default());
+    let (reply, failed_over) =
+        (ReplyTo { worker: worker.into(), seat: SeatId(1) }, Default::default());
     Room { voices, reply, letters, failed_over }
 }
 
