@@ -19,6 +19,10 @@ use std::time::Duration;
 
 use clap::Parser;
 
+/// As the product has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// First port of ours, and first of the bench's.
