@@ -30,6 +30,9 @@ impl Call {
             Some(Interruptible::ByKeys | Interruptible::No) => Meanwhile::Insists,
         };
         let heard = self.ear.hear(self.uplink.samples(), self.downlink.samples(), probability);
+        if !heard.heard.is_zero() && self.floor.caller_holds() {
+            self.buffer_ms = self.caller.buffer_ms(now);
+        }
         for event in self.floor.hear(now, &heard, meanwhile).into_iter().flatten() {
             self.floor_event(now, event)?;
         }
@@ -75,10 +78,9 @@ impl Call {
     }
 
     fn yielded(&mut self, now: MediaTime, spoken: Spoken) -> Result<(), CallError> {
-        let buffer_ms = self.pausing.buffer_ms.unwrap_or_else(|| self.caller.buffer_ms(now));
         self.pause_over();
         self.quiet_since = spoken.ended;
-        let speech_ended = spoken.ended;
+        let (speech_ended, buffer_ms) = (spoken.ended, self.buffer_ms);
         self.unanswered =
             Some(Unanswered { speech_ended, turn_ended: now, recognized: now, buffer_ms });
         if self.hearing.is_feeding() {

@@ -187,6 +187,9 @@ pub struct Call {
     downlink: Frame,
     hearing: Hearing,
     pausing: pausing::Pausing,
+    /// How long what was last heard of who speaks had waited in the jitter buffer, which changes in
+    /// silence; ms.
+    buffer_ms: u32,
     foresight: foresight::Foresight,
     captions: captions::Captions,
     silence: SilenceWatch,
@@ -252,6 +255,7 @@ impl Call {
             downlink: Frame::silence(MediaTime::ZERO, SampleRate::NARROW),
             hearing: Hearing::new(),
             pausing: pausing::Pausing::default(),
+            buffer_ms: 0,
             foresight: foresight::Foresight::default(),
             captions: captions::Captions::default(),
             silence: SilenceWatch::new(settings.turn.no_input),

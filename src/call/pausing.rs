@@ -20,15 +20,11 @@ pub(super) struct Pausing {
     open: Option<JobId>,
     /// Whether one has been asked in this pause.
     asked: bool,
-    /// How long what was heard as it began had waited in the jitter buffer, which changes in
-    /// silence; ms.
-    pub(super) buffer_ms: Option<u32>,
 }
 
 impl Call {
     /// Asks the judges of a pause. Without words so far one of words knows nothing.
     pub(super) fn ask_if_over(&mut self, now: MediaTime) {
-        self.pausing.buffer_ms.get_or_insert_with(|| self.caller.buffer_ms(now));
         match self.hearing.partial().filter(|partial| !partial.text.is_empty()).cloned() {
             Some(hypothesis) => {
                 let (hypothesis, expectation) = (Some(hypothesis), self.expectation.clone());
