@@ -1,7 +1,7 @@
 //! Loudness of a stretch of samples, on the scale of RFC 6464 §3: decibels relative to overload
 //! (dBov), where 0 is the loudest square wave and a full-scale sine is -3.
 //!
-//! Absent: any weighting or memory.
+//! Beside it, how high a sound is ([`tilt_db`]). Absent: any weighting or memory.
 
 /// Quietest level of RFC 6464, dBov; digital silence has it.
 pub const FLOOR_DBOV: f32 = -127.0;
@@ -38,6 +38,25 @@ pub fn rms(samples: &[f32]) -> f32 {
 pub fn level_dbov(samples: &[f32]) -> f32 {
     let rms = rms(samples);
     if rms > 0.0 { (20.0 * rms.log10()).clamp(FLOOR_DBOV, 0.0) } else { FLOOR_DBOV }
+}
+
+/// How high a sound is: the level of the steps between its samples beside its own, dB; 0 of
+/// silence.
+///
+/// A tone of f Hz at 8 kHz has 20 log10(2 sin(πf/8000)): -14 at 250 Hz, where a hum is, 0 at 1333.
+///
+/// # Examples
+/// ```
+/// let tone = |hz: f32| (0..160).map(|n| (n as f32 * hz * 0.000_785_4).sin()).collect::<Vec<_>>();
+/// let [hum, hiss] = [250.0, 3_000.0].map(|hz| cordboard_audio::level::tilt_db(&tone(hz)));
+/// assert!(hum < -13.0 && hiss > 5.0);
+/// ```
+#[must_use]
+pub fn tilt_db(samples: &[f32]) -> f32 {
+    let own: f32 = samples.iter().map(|sample| sample * sample).sum();
+    let steps = samples.iter().zip(samples.iter().skip(1)).map(|(one, next)| next - one);
+    let steps: f32 = steps.map(|step| step * step).sum();
+    if own > 0.0 { 10.0 * (steps / own).max(1e-9).log10() } else { 0.0 }
 }
 
 /// Level as the header extension carries it: -dBov, 0 the loudest, 127 silence.

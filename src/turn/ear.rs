@@ -7,8 +7,7 @@
 
 use std::time::Duration;
 
-use cordboard_audio::level::{self, FLOOR_DBOV, level_dbov};
-use cordboard_audio::prosody::{Prosody, Timbre};
+use cordboard_audio::level::{self, FLOOR_DBOV, level_dbov, tilt_db};
 
 use super::overlap::ECHO_LOSS_DB;
 
@@ -50,8 +49,10 @@ const PERHAPS: f32 = 0.1;
 pub struct Heard {
     /// Probability of speech; none where it is the line, the room or an echo.
     pub probability: f32,
-    /// What the sound is like.
-    pub timbre: Timbre,
+    /// Level, dBov.
+    pub level_dbov: f32,
+    /// How high it sounds, dB (`audio/level`); measured where somebody speaks over what is played.
+    pub tilt_db: f32,
     /// Level of what was played over the last 600 ms, dBov.
     pub played_dbov: f32,
     /// Whether it is known by now that nothing of what is played comes back.
@@ -76,7 +77,6 @@ struct Pace {
 /// No allocation; next to nothing while the caller's side is silent.
 #[derive(Debug)]
 pub struct Ear {
-    prosody: Prosody,
     /// Mean squares of the frames played last, the oldest at `next`.
     played: [f32; RETURNING],
     next: usize,
@@ -92,7 +92,6 @@ pub struct Ear {
 impl Default for Ear {
     fn default() -> Self {
         Self {
-            prosody: Prosody::default(),
             played: [0.0; RETURNING],
             next: 0,
             usual_dbov: None,
@@ -117,17 +116,12 @@ impl Ear {
             self.learn(level_dbov);
         }
         let probability = if heard_there && !above { 0.0 } else { probability };
-        let timbre = if probability >= PERHAPS && heard_there {
-            self.prosody.hear(uplink)
-        } else {
-            self.prosody = Prosody::default();
-            Timbre { level_dbov, ..Timbre::default() }
-        };
+        let tilt_db = if probability >= PERHAPS && heard_there { tilt_db(uplink) } else { 0.0 };
         let echoless = self.learnt >= KNOWN_FRAMES && usual_dbov < played_dbov - ECHOLESS_DB;
         let hushed = self.hushed(uplink, level_dbov, probability);
         let comes_back = heard_there && !above;
         let heard = if comes_back { Duration::ZERO } else { self.heard(uplink, level_dbov) };
-        Heard { probability, timbre, played_dbov, echoless, hushed, heard }
+        Heard { probability, level_dbov, tilt_db, played_dbov, echoless, hushed, heard }
     }
 
     /// Up to the last step that is not far below the caller's loudest.
@@ -209,7 +203,7 @@ mod tests {
         assert_eq!(heard(&mut ear, 1, -35.0, -20.0).probability, 0.0, "the echo is known");
         let caller = heard(&mut ear, 1, -24.0, -20.0);
         assert_eq!(caller.probability, 0.9);
-        assert!((caller.timbre.level_dbov + 24.0).abs() < 0.5);
+        assert!((caller.level_dbov + 24.0).abs() < 0.5);
         assert!((caller.played_dbov + 20.0).abs() < 0.5);
     }
 

@@ -374,8 +374,10 @@ impl Floor {
             over.stopped = false;
             over.alone += if speech { FRAME } else { Duration::ZERO };
         } else {
-            over.overlap.hear(heard, speech);
-            over.loud |= speech && !over.overlap.may_be_echo();
+            if speech {
+                over.overlap.hear(heard);
+                over.loud |= !over.overlap.may_be_echo();
+            }
         }
         if over.silence >= RELEASE_GAP {
             // What comes next is something else.

@@ -213,10 +213,8 @@ pub(super) fn overlaps(recording: &Recording, heard: &[Heard]) -> Vec<Value> {
             "voice": heard.probability,
             "played_dbov": heard.played_dbov,
             "echoless": heard.echoless,
-            "level_dbov": heard.timbre.level_dbov,
-            "voicing": heard.timbre.voicing,
-            "pitch_hz": heard.timbre.pitch_hz,
-            "movement": heard.timbre.movement,
+            "level_dbov": heard.level_dbov,
+            "tilt_db": heard.tilt_db,
         })
     };
     frames.map(row).collect()
