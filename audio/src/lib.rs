@@ -16,7 +16,6 @@ pub mod jitter;
 pub mod level;
 pub mod mix;
 pub mod playout;
-pub mod prosody;
 pub mod receive;
 pub mod resample;
 mod shared;
