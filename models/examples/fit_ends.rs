@@ -17,7 +17,7 @@ fn main() -> std::io::Result<()> {
     std::io::stdin().read_to_string(&mut all)?;
     let all = all.to_lowercase().replace('’', "'");
     let texts: Vec<Text<'_>> = all.lines().map(sentences).collect();
-    let is_held = |at: &usize| at % 10 == 0;
+    let is_held = |at: &usize| at.is_multiple_of(10);
     let part = |held: bool| -> Vec<Text<'_>> {
         let taken = texts.iter().enumerate().filter(|(at, _)| is_held(at) == held);
         taken.map(|(_, text)| text.clone()).collect()

@@ -60,8 +60,8 @@ pub struct Heard {
     /// Whether the caller has fallen silent though speech is still probable: a detector of speech
     /// takes 100 ms to notice.
     pub hushed: bool,
-    /// Up to where in these 20 ms the caller, or a hiss that is hardly a voice, was to be heard: all
-    /// that is far below their loudest is silence, and so is an echo.
+    /// Up to where in these 20 ms the caller, or a hiss that is hardly a voice, was to be heard:
+    /// all that is far below their loudest is silence, and so is an echo.
     pub heard: Duration,
 }
 

@@ -11,9 +11,9 @@
 //! The weights were chosen on the settings half of the tuning bench, made with four seeds
 //! (`cordboard replay --turns DIR --half settings --features FILE`): level counts for so much that
 //! acknowledgements and crowds stop the assistant about as often as by the rule before, which took
-//! 0.52 s in the median for who is to stop it (this one 0.32 s). How sure is sure enough was set by
-//! the side-by-side bench's callers: all but one in twenty are to stop it within 0.3 s. Deliberately
-//! absent: words (`aside`), and what is done about it.
+//! 0.52 s in the median for who is to stop it (this one 0.32 s). How sure is sure enough was set
+//! by the side-by-side bench's callers: all but one in twenty are to stop it within 0.3 s.
+//! Deliberately absent: words (`aside`), and what is done about it.
 
 use std::time::Duration;
 

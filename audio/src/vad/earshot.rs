@@ -13,7 +13,8 @@ const WINDOW_SAMPLES: usize = 128;
 
 /// Of a clear voice earshot says 0.6 to 0.8, where Silero says 0.85 to 0.99: what is above a half
 /// is so many times as far above it here, that both mean the same by a sure one. Chosen on the
-/// settings half of the tuning bench of turn-taking, by who is to stop the assistant and who is not.
+/// settings half of the tuning bench of turn-taking, by who is to stop the assistant and who is
+/// not.
 const SURER: f32 = 2.0;
 
 /// Taps of the interpolator. Half of them, 1 ms, is its delay; below 3.4 kHz, the telephone's

@@ -2,8 +2,8 @@
 //! how many they are.
 //!
 //! A linear model of hashed features, as in J. Attenberg et al., "Feature hashing for large scale
-//! multitask learning" (ICML 2009), fitted by `examples/fit_ends.rs` to 35,000 requests and turns of
-//! open corpora, cut off after each of their words: BANKING77 (CC BY 4.0), CLINC150 (CC BY 3.0),
+//! multitask learning" (ICML 2009), fitted by `examples/fit_ends.rs` to 35,000 requests and turns
+//! of open corpora, cut off after each of their words: BANKING77 (CC BY 4.0), CLINC150 (CC BY 3.0),
 //! Taskmaster (CC BY 4.0), restaurant8k (CC BY 4.0) and the Gridspace-Stanford Harper Valley calls
 //! (Apache 2.0). Of a tenth held back an end and another place are told apart in 92 of 100 pairs.
 //! Deliberately absent: grammar, what was asked (`text`), and what it sounds like (`smart`).
