@@ -65,17 +65,21 @@ pub fn level_wire(samples: &[f32]) -> u8 {
     (-level_dbov(samples)).round() as u8
 }
 
-/// Samples before the first step of so many that is as loud as this, dBov; all where none is.
+/// Samples before the first stretch of so many that is as loud as this, dBov, to an eighth of it;
+/// all where none is.
 ///
 /// # Examples
 /// ```
 /// let sound = [0.0, 0.0, 0.0, 0.0, 0.1, 0.1];
-/// assert_eq!(cordboard_audio::level::quiet_before(&sound, 2, -42.0), 4);
+/// assert_eq!(cordboard_audio::level::quiet_before(&sound, 2, -25.0), 3);
+/// assert_eq!(cordboard_audio::level::quiet_before(&sound, 2, -22.0), 4);
 /// ```
 #[must_use]
-pub fn quiet_before(samples: &[f32], step: usize, dbov: f32) -> usize {
-    let loud = samples.chunks(step.max(1)).position(|part| level_dbov(part) >= dbov);
-    loud.map_or(samples.len(), |steps| steps * step.max(1))
+pub fn quiet_before(samples: &[f32], stretch: usize, dbov: f32) -> usize {
+    let stretch = stretch.clamp(1, samples.len().max(1));
+    let places = (0..(samples.len() + 1).saturating_sub(stretch)).step_by((stretch / 8).max(1));
+    let mut loud = places.filter(|at| level_dbov(&samples[*at..at + stretch]) >= dbov);
+    loud.next().unwrap_or(samples.len())
 }
 
 #[cfg(test)]

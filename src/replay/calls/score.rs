@@ -1,10 +1,11 @@
 //! What a caller would have heard, scored from the sound and the signalling alone.
 //!
 //! Times are of the caller's end of the line, from the answer on: when their last sound was sent,
-//! when the far end's first came (10 ms steps). Nothing that the far end says of itself is used.
+//! when the far end's first came (to a millisecond; all else in steps of 10). Nothing that the far end says of itself is used.
 
 use std::ops::Range;
 
+use cordboard_audio::level::quiet_before;
 use serde::{Deserialize, Serialize};
 
 use super::super::likeness::Print;
@@ -255,9 +256,19 @@ fn turn(
         let still = speech.iter().any(|it| it.start < span.end && it.end > span.end);
         let first = speech.iter().map(|it| it.start).find(|start| *start >= span.end);
         let first = first.filter(|start| !still && next.is_none_or(|next| *start < next));
-        turn.response_ms = first.map(|start| f64::from(ms(start - span.end)));
+        turn.response_ms =
+            first.map(|start| (begins_ms(take, start) - f64::from(ms(span.end))).max(0.0));
     }
     turn
+}
+
+/// When the far end begins to be heard that was heard in a step, to a millisecond.
+fn begins_ms(take: &Take, step: usize) -> f64 {
+    let from = step.saturating_sub(1) * STEP_SAMPLES;
+    let late = take.far.samples.get(from..).unwrap_or_default();
+    let around = late.iter().take(3 * STEP_SAMPLES).map(|it| f32::from(*it) / 32_768.0);
+    let quiet = quiet_before(&around.collect::<Vec<_>>(), STEP_SAMPLES, SPEECH_DB);
+    (from + quiet) as f64 * f64::from(STEP_MS) / STEP_SAMPLES as f64
 }
 
 /// When the far end was lowered, or silent.
