@@ -1,7 +1,8 @@
 //! What a caller would have heard, scored from the sound and the signalling alone.
 //!
 //! Times are of the caller's end of the line, from the answer on: when their last sound was sent,
-//! when the far end's first came (to a millisecond; all else in steps of 10). Nothing that the far end says of itself is used.
+//! when the far end's first came (to a millisecond; all else in steps of 10). Nothing that the far
+//! end says of itself is used.
 
 use std::ops::Range;
 
